@@ -1,0 +1,225 @@
+-- The first schema.
+--
+-- Runs in one transaction, under the installer's advisory lock, and takes no
+-- lock on any table of yours. Valid in psql as it stands; `pgq sql` prints it for
+-- another schema name. Needs CREATE on the database, no superuser, no extension.
+
+CREATE SCHEMA IF NOT EXISTS pgqueuer;
+
+COMMENT ON SCHEMA pgqueuer IS 'Background jobs; owned by the pgqueuer library.';
+
+-- What was applied to this schema, and what it looked like.
+CREATE TABLE pgqueuer.migrations (
+    version    integer     PRIMARY KEY,
+    name       text        NOT NULL,
+    checksum   text        NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- `blocked`, `running` and the like are not here: a running job is an available one
+-- with `claimed_by` set, so that a claim touches no index.
+CREATE TYPE pgqueuer.job_state AS ENUM ('scheduled', 'available', 'held');
+
+CREATE TYPE pgqueuer.job_ending AS ENUM ('completed', 'cancelled', 'discarded');
+
+CREATE TYPE pgqueuer.payload_codec AS ENUM ('framed', 'json');
+
+-- Gives ids, and places in line: both only ever grow, so one sequence serves.
+CREATE SEQUENCE pgqueuer.positions AS bigint;
+
+-- Every job that is not finished.
+CREATE TABLE pgqueuer.jobs (
+    id           bigint                 PRIMARY KEY,
+    kind         text                   NOT NULL,
+    -- The place in line; taken anew each time the job becomes available.
+    position     bigint                 NOT NULL,
+    enqueued_at  timestamptz            NOT NULL DEFAULT now(),
+    run_at       timestamptz            NOT NULL DEFAULT now(),
+    -- These four make a claim. None of them is in an index or a predicate, so that the
+    -- update is HOT: it writes one heap tuple and no index entry.
+    claimed_by   bigint,
+    claimed_at   timestamptz,
+    claim_number integer                NOT NULL DEFAULT 0,
+    attempt      smallint               NOT NULL DEFAULT 0,
+    priority     smallint               NOT NULL DEFAULT 0,
+    state        pgqueuer.job_state     NOT NULL,
+    codec        pgqueuer.payload_codec NOT NULL,
+    payload      bytea                  NOT NULL,
+    headers      jsonb,
+    -- The last ten failures, oldest first.
+    failures     jsonb,
+    CONSTRAINT jobs_kind_length CHECK (char_length(kind) BETWEEN 1 AND 128),
+    CONSTRAINT jobs_payload_size CHECK (octet_length(payload) <= 33554432)
+) WITH (
+    -- Room on the page for the second version of each row.
+    fillfactor = 70,
+    -- The table is small and busy; the defaults wait for a fifth of it to be dead.
+    autovacuum_vacuum_scale_factor = 0.02,
+    autovacuum_vacuum_threshold = 1000,
+    autovacuum_analyze_scale_factor = 0.1
+);
+
+-- The line of each kind and priority. Claims read it from the front.
+CREATE INDEX jobs_claim_idx ON pgqueuer.jobs (kind, priority DESC, position)
+    WHERE state = 'available';
+
+-- Jobs that are not due, by when they will be. Claims never see them.
+CREATE INDEX jobs_scheduled_idx ON pgqueuer.jobs (run_at)
+    WHERE state = 'scheduled';
+
+-- Lives of workers. A worker renews its row; when it no longer does, others take over
+-- its jobs.
+CREATE TABLE pgqueuer.sessions (
+    id         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    worker     text        NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT now(),
+    expires_at timestamptz NOT NULL
+) WITH (fillfactor = 50);
+
+-- Finished jobs. Only ever appended to and pruned.
+CREATE TABLE pgqueuer.history (
+    job_id      bigint              NOT NULL,
+    kind        text                NOT NULL,
+    enqueued_at timestamptz         NOT NULL,
+    claimed_at  timestamptz,
+    finished_at timestamptz         NOT NULL DEFAULT now(),
+    expires_at  timestamptz         NOT NULL,
+    session     bigint,
+    attempt     smallint            NOT NULL,
+    priority    smallint            NOT NULL,
+    ending      pgqueuer.job_ending NOT NULL,
+    failures    jsonb
+);
+
+-- Both columns grow with the table, so a block-range index finds a job, and what has
+-- expired, at a thousandth of the cost of a b-tree per finished job.
+CREATE INDEX history_job_idx ON pgqueuer.history USING brin (job_id)
+    WITH (pages_per_range = 32, autosummarize = on);
+
+CREATE INDEX history_expires_idx ON pgqueuer.history USING brin (expires_at)
+    WITH (pages_per_range = 32, autosummarize = on);
+
+-- What workers know about their kinds, for tools that do not have the types.
+CREATE TABLE pgqueuer.kinds (
+    kind           text        PRIMARY KEY,
+    queue          text        NOT NULL,
+    priority       smallint    NOT NULL,
+    max_attempts   smallint    NOT NULL,
+    on_failure     text        NOT NULL CHECK (on_failure IN ('hold', 'discard')),
+    retain_seconds bigint      NOT NULL,
+    arguments      jsonb       NOT NULL,
+    source         text        NOT NULL,
+    published_at   timestamptz NOT NULL DEFAULT now()
+);
+
+-- Recurring jobs. One row per rule, whatever the number of workers.
+CREATE TABLE pgqueuer.schedules (
+    kind      text        PRIMARY KEY,
+    rule      text        NOT NULL,
+    next_tick timestamptz NOT NULL,
+    last_tick timestamptz
+);
+
+-- The failures of a job with one more, which is stamped; only the last ten are kept.
+CREATE FUNCTION pgqueuer.add_failure(failures jsonb, failure jsonb) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $$
+        SELECT CASE
+            WHEN failure IS NULL THEN failures
+            ELSE jsonb_path_query_array(
+                coalesce(failures, '[]') || (failure || jsonb_build_object('failed_at', now())),
+                '$[last - 9 to last]'
+            )
+        END
+    $$;
+
+-- Wakes the idle workers, once the transaction commits. PostgreSQL sends equal
+-- notifications of one transaction once.
+CREATE FUNCTION pgqueuer.ring() RETURNS void
+    LANGUAGE sql
+    AS $$
+        SELECT pg_notify('pgqueuer.bell', '')
+        WHERE EXISTS (SELECT FROM pgqueuer.sessions WHERE expires_at > now())
+    $$;
+
+COMMENT ON FUNCTION pgqueuer.ring IS
+    'Wakes the idle workers when the transaction commits. Costs nothing when there are none.';
+
+-- Enqueues from SQL: a trigger, psql, another language.
+CREATE FUNCTION pgqueuer.enqueue(
+    kind     text,
+    args     jsonb       DEFAULT '{}',
+    priority integer     DEFAULT NULL,
+    delay    interval    DEFAULT NULL,
+    run_at   timestamptz DEFAULT NULL,
+    headers  jsonb       DEFAULT NULL
+) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+    #variable_conflict use_column
+    DECLARE
+        new_id bigint;
+        due    timestamptz := coalesce(enqueue.run_at, clock_timestamp() + enqueue.delay, now());
+    BEGIN
+        IF enqueue.kind IS NULL OR char_length(enqueue.kind) NOT BETWEEN 1 AND 128 THEN
+            RAISE EXCEPTION 'pgqueuer: the kind is % characters long, from 1 to 128',
+                coalesce(char_length(enqueue.kind), 0)
+                USING ERRCODE = 'invalid_parameter_value';
+        END IF;
+        IF enqueue.kind ~ '[[:space:][:cntrl:]]' THEN
+            RAISE EXCEPTION 'pgqueuer: kind "%" contains white space or control characters', enqueue.kind
+                USING ERRCODE = 'invalid_parameter_value';
+        END IF;
+        IF jsonb_typeof(enqueue.args) IS DISTINCT FROM 'object' THEN
+            RAISE EXCEPTION 'pgqueuer: args of job "%" is %, not an object',
+                enqueue.kind, coalesce(jsonb_typeof(enqueue.args), 'NULL')
+                USING ERRCODE = 'invalid_parameter_value',
+                      HINT = 'Write each argument by its name: {"user_id": 42}.';
+        END IF;
+        IF enqueue.run_at IS NOT NULL AND enqueue.delay IS NOT NULL THEN
+            RAISE EXCEPTION 'pgqueuer: job "%" has both delay and run_at', enqueue.kind
+                USING ERRCODE = 'invalid_parameter_value', HINT = 'Give one of them.';
+        END IF;
+        IF due > now() + interval '100 years' OR NOT isfinite(due) THEN
+            RAISE EXCEPTION 'pgqueuer: job "%" would run at %, at most 100 years from now',
+                enqueue.kind, due
+                USING ERRCODE = 'invalid_parameter_value';
+        END IF;
+        IF enqueue.priority NOT BETWEEN -32768 AND 32767 THEN
+            RAISE EXCEPTION 'pgqueuer: priority % of job "%" is out of range, from -32768 to 32767',
+                enqueue.priority, enqueue.kind
+                USING ERRCODE = 'invalid_parameter_value';
+        END IF;
+        IF enqueue.headers IS NOT NULL AND (
+            jsonb_typeof(enqueue.headers) <> 'object'
+            OR jsonb_path_exists(enqueue.headers, '$.* ? (@.type() != "string")')
+        ) THEN
+            RAISE EXCEPTION 'pgqueuer: headers of job "%" are not an object of texts', enqueue.kind
+                USING ERRCODE = 'invalid_parameter_value',
+                      HINT = 'Write them as {"tenant": "acme"}.';
+        END IF;
+
+        new_id := nextval('pgqueuer.positions');
+        INSERT INTO pgqueuer.jobs (id, kind, position, run_at, priority, state, codec, payload, headers)
+        VALUES (
+            new_id,
+            enqueue.kind,
+            new_id,
+            due,
+            coalesce(
+                enqueue.priority,
+                (SELECT known.priority FROM pgqueuer.kinds AS known WHERE known.kind = enqueue.kind),
+                0
+            ),
+            CASE WHEN due > now() THEN 'scheduled' ELSE 'available' END::pgqueuer.job_state,
+            'json',
+            convert_to(enqueue.args::text, 'UTF8'),
+            enqueue.headers
+        );
+        PERFORM pgqueuer.ring();
+        RETURN new_id;
+    END
+    $$;
+
+COMMENT ON FUNCTION pgqueuer.enqueue IS
+    'Enqueues a job: pgqueuer.enqueue(''send_welcome'', ''{"user_id": 42}'', delay => ''5 min''). Returns its id.';

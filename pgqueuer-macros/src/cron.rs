@@ -1,0 +1,1 @@
+../../pgqueuer/src/cron.rs

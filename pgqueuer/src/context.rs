@@ -1,0 +1,146 @@
+//! What a handler can know about its attempt.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use chrono::{DateTime, Utc};
+use tokio_util::sync::CancellationToken;
+
+use crate::{job::JobId, resources::Resources};
+
+/// Free text that travels with a job: trace ids, a tenant, who asked for it.
+pub type Headers = BTreeMap<String, String>;
+
+/// The attempt that a handler is running: job, attempt, deadline, cancellation.
+///
+/// Take it as a parameter (`context: Context` or `context: &Context`). Cheap to
+/// clone.
+#[derive(Clone, Debug)]
+pub struct Context(Arc<Inner>);
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) job_id: JobId,
+    pub(crate) kind: String,
+    pub(crate) attempt: u16,
+    pub(crate) max_attempts: u16,
+    pub(crate) priority: i16,
+    pub(crate) enqueued_at: DateTime<Utc>,
+    pub(crate) headers: Headers,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) cancellation: CancellationToken,
+    pub(crate) resources: Arc<Resources>,
+}
+
+impl Context {
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+
+    /// A context that belongs to no job, for calling a handler in a unit test:
+    /// job 0, first attempt, no headers, no deadline, never cancelled, and no
+    /// resources.
+    #[must_use]
+    pub fn detached() -> Self {
+        Self::new(Inner {
+            job_id: JobId::from(0),
+            kind: String::new(),
+            attempt: 1,
+            max_attempts: 1,
+            priority: 0,
+            enqueued_at: DateTime::UNIX_EPOCH,
+            headers: Headers::new(),
+            deadline: None,
+            cancellation: CancellationToken::new(),
+            resources: Arc::default(),
+        })
+    }
+
+    /// The job. The same in every attempt, so a good idempotency key.
+    #[must_use]
+    pub fn job_id(&self) -> JobId {
+        self.0.job_id
+    }
+
+    /// The kind of the job, as it was enqueued (which may be an alias).
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        &self.0.kind
+    }
+
+    /// Which attempt this is. Counts from 1.
+    #[must_use]
+    pub fn attempt(&self) -> u16 {
+        self.0.attempt
+    }
+
+    /// How many attempts the job has in all.
+    #[must_use]
+    pub fn max_attempts(&self) -> u16 {
+        self.0.max_attempts
+    }
+
+    /// Whether a failure now would be final.
+    #[must_use]
+    pub fn is_last_attempt(&self) -> bool {
+        self.0.attempt >= self.0.max_attempts
+    }
+
+    /// The priority of the job. Higher runs first.
+    #[must_use]
+    pub fn priority(&self) -> i16 {
+        self.0.priority
+    }
+
+    /// When the job was enqueued, by the clock of the database.
+    #[must_use]
+    pub fn enqueued_at(&self) -> DateTime<Utc> {
+        self.0.enqueued_at
+    }
+
+    /// The headers that the producer gave.
+    #[must_use]
+    pub fn headers(&self) -> &Headers {
+        &self.0.headers
+    }
+
+    /// One header.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.0.headers.get(name).map(String::as_str)
+    }
+
+    /// When the attempt will be cancelled; `None` if its kind has no `timeout`.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.0.deadline
+    }
+
+    /// How much of the `timeout` is left.
+    #[must_use]
+    pub fn time_left(&self) -> Option<Duration> {
+        let deadline = self.0.deadline?;
+        Some(deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// Fires when the handler should come to an end: its timeout has passed, its
+    /// worker is stopping and the grace period is over, or its worker has lost
+    /// the job. A second later the handler is dropped at its next `.await`.
+    #[must_use]
+    pub fn cancellation(&self) -> &CancellationToken {
+        &self.0.cancellation
+    }
+
+    /// Whether [`cancellation`](Self::cancellation) has fired.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.0.cancellation.is_cancelled()
+    }
+
+    pub(crate) fn resources(&self) -> &Resources {
+        &self.0.resources
+    }
+}

@@ -1,0 +1,243 @@
+//! Putting jobs into the queue, from the producer's side.
+
+use std::{future::Future, time::Duration};
+
+use chrono::{DateTime, Datelike, Utc};
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+
+use crate::{
+    context::Headers,
+    error::{Error, ErrorKind, Result},
+    handle::PgQueuer,
+    job::{Job, JobId},
+    options::validate_name,
+    postgres,
+    store::{JobToEnqueue, RunAt},
+};
+
+/// The most headers that one job may carry, in bytes of names and values: 64 KiB.
+pub const MAX_HEADER_BYTES: usize = 64 * 1024;
+
+/// The longest delay: 100 years.
+const MAX_DELAY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+/// A job with options of its own, made by [`Job::options`].
+///
+/// Setters only record; what is wrong is reported by [`enqueue`](Self::enqueue).
+///
+/// ```
+/// # use pgqueuer::prelude::*;
+/// # #[job] async fn send_welcome(user_id: i64) { let _ = user_id; }
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// let pgq = PgQueuer::in_memory();
+/// SendWelcome { user_id: 42 }
+///     .options()
+///     .delay("5m")
+///     .priority(10)
+///     .header("tenant", "acme")
+///     .enqueue(&pgq)
+///     .await?;
+/// # Ok::<(), pgqueuer::Error>(()) }).unwrap();
+/// ```
+#[derive(Debug)]
+#[must_use = "a job is not in the queue before `enqueue` is awaited"]
+pub struct NewJob<J> {
+    job: J,
+    priority: Option<i16>,
+    run_at: Result<RunAt, String>,
+    headers: Headers,
+}
+
+impl<J: Job> NewJob<J> {
+    pub(crate) fn new(job: J) -> Self {
+        Self {
+            job,
+            priority: None,
+            run_at: Ok(RunAt::Now),
+            headers: Headers::new(),
+        }
+    }
+
+    /// Runs the job no sooner than this long after it was enqueued, by the clock of
+    /// the database: a [`Duration`], or text such as `"5m"` or `"1h 30m"`.
+    ///
+    /// At most 100 years. The last one of `delay` and [`run_at`](Self::run_at) counts.
+    pub fn delay(mut self, delay: impl IntoDelay) -> Self {
+        self.run_at = delay.into_delay().map(RunAt::After);
+        self
+    }
+
+    /// Runs the job no sooner than at this time. A time that has passed means now.
+    pub fn run_at(mut self, time: DateTime<Utc>) -> Self {
+        self.run_at = Ok(RunAt::At(time));
+        self
+    }
+
+    /// Replaces the priority of the kind. Higher runs first. Default: that of the kind.
+    pub fn priority(mut self, priority: i16) -> Self {
+        self.priority = Some(priority);
+        self
+    }
+
+    /// Adds a header, which the handler finds in its [`Context`](crate::Context).
+    ///
+    /// At most 64 KiB for all headers of a job; no NUL characters.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.insert(name.into(), value.into());
+        self
+    }
+
+    /// Enqueues the job. See [`Job::enqueue`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Job::enqueue`]; and [`ErrorKind::Config`] for a delay, a time or a
+    /// header that is out of range.
+    pub fn enqueue<T: Target>(self, target: T) -> impl Future<Output = Result<JobId>> + Send {
+        let enqueued = enqueue_many(target, [self]);
+        async move {
+            let ids = enqueued.await?;
+            ids.first()
+                .copied()
+                .ok_or_else(|| Error::new(ErrorKind::Database, "the store returned no job id"))
+        }
+    }
+
+    /// Checks and encodes the job.
+    fn prepare(self) -> Result<JobToEnqueue> {
+        validate_name("kind", J::KIND)?;
+        let run_at = self.run_at.and_then(check_run_at).map_err(|problem| {
+            Error::config(format!("job `{}` was not enqueued: {problem}", J::KIND))
+        })?;
+        check_headers(J::KIND, &self.headers)?;
+        Ok(JobToEnqueue {
+            kind: J::KIND.into(),
+            priority: self.priority.unwrap_or(J::OPTIONS.priority),
+            payload: self.job.encode()?.checked(J::KIND)?,
+            headers: self.headers,
+            run_at,
+        })
+    }
+}
+
+/// Enqueues jobs of one kind, with options of their own, in one round trip. All of
+/// them or none; the ids come in the order of the jobs.
+///
+/// # Errors
+///
+/// As [`NewJob::enqueue`].
+pub fn enqueue_many<J, T, I>(target: T, jobs: I) -> impl Future<Output = Result<Vec<JobId>>> + Send
+where
+    J: Job,
+    T: Target,
+    I: IntoIterator<Item = NewJob<J>>,
+{
+    // Encoded before the future starts, so that it holds no iterator and is `Send`
+    // whatever the iterator is.
+    let prepared: Result<Vec<JobToEnqueue>> = jobs.into_iter().map(NewJob::prepare).collect();
+    async move {
+        let prepared = prepared?;
+        if prepared.is_empty() {
+            return Ok(Vec::new());
+        }
+        target.insert(prepared).await
+    }
+}
+
+fn check_run_at(run_at: RunAt) -> Result<RunAt, String> {
+    match run_at {
+        RunAt::After(delay) if delay > MAX_DELAY => {
+            Err(format!("a delay of {delay:?} is over 100 years"))
+        }
+        RunAt::At(time) if !(1..=9999).contains(&time.year()) => Err(format!(
+            "run_at is in the year {}, from 1 to 9999",
+            time.year()
+        )),
+        fine => Ok(fine),
+    }
+}
+
+/// Refuses headers that the database would refuse or choke on.
+pub(crate) fn check_headers(kind: &str, headers: &Headers) -> Result<()> {
+    let size: usize = headers
+        .iter()
+        .map(|(name, value)| name.len() + value.len())
+        .sum();
+    if size > MAX_HEADER_BYTES {
+        return Err(Error::config(format!(
+            "the headers of job `{kind}` are {size} bytes, at most {MAX_HEADER_BYTES}; \
+             put large values into the payload"
+        )));
+    }
+    let with_nul = |(name, value): &(&String, &String)| name.contains('\0') || value.contains('\0');
+    match headers.iter().find(with_nul) {
+        None => Ok(()),
+        Some((name, _)) => Err(Error::config(format!(
+            "header {name:?} of job `{kind}` contains a NUL character, which PostgreSQL cannot store"
+        ))),
+    }
+}
+
+/// A delay: a [`Duration`], or text such as `"5m"`.
+pub trait IntoDelay {
+    /// The delay, or what is wrong with the text.
+    ///
+    /// # Errors
+    ///
+    /// A message, if the text is not a duration.
+    fn into_delay(self) -> Result<Duration, String>;
+}
+
+impl IntoDelay for Duration {
+    fn into_delay(self) -> Result<Duration, String> {
+        Ok(self)
+    }
+}
+
+impl IntoDelay for &str {
+    fn into_delay(self) -> Result<Duration, String> {
+        humantime::parse_duration(self).map_err(|error| {
+            format!("`{self}` is not a duration ({error}); write `30s`, `5m` or `1h 30m`")
+        })
+    }
+}
+
+/// Where jobs can be enqueued: a `&PgPool`, a `&mut PgConnection`, a
+/// `&mut Transaction`, or a [`&PgQueuer`](PgQueuer).
+///
+/// The first three use the schema `pgqueuer`; a [`PgQueuer`] knows its own.
+#[diagnostic::on_unimplemented(
+    message = "jobs cannot be enqueued to `{Self}`",
+    label = "neither a connection nor a `&PgQueuer`",
+    note = "write `&pool`, `&mut *transaction`, `&mut connection` or `&pgq`; \
+            the pool must come from the same version of sqlx as pgqueuer's"
+)]
+pub trait Target: Send {
+    /// Inserts jobs that were checked and encoded.
+    #[doc(hidden)]
+    fn insert(self, jobs: Vec<JobToEnqueue>) -> impl Future<Output = Result<Vec<JobId>>> + Send;
+}
+
+impl Target for &PgQueuer {
+    async fn insert(self, jobs: Vec<JobToEnqueue>) -> Result<Vec<JobId>> {
+        self.store().enqueue(&jobs).await
+    }
+}
+
+impl Target for &PgPool {
+    async fn insert(self, jobs: Vec<JobToEnqueue>) -> Result<Vec<JobId>> {
+        postgres::enqueue_in_default_schema(self, &jobs).await
+    }
+}
+
+impl Target for &mut PgConnection {
+    async fn insert(self, jobs: Vec<JobToEnqueue>) -> Result<Vec<JobId>> {
+        postgres::enqueue_in_default_schema(self, &jobs).await
+    }
+}
+
+impl Target for &mut Transaction<'_, Postgres> {
+    async fn insert(self, jobs: Vec<JobToEnqueue>) -> Result<Vec<JobId>> {
+        postgres::enqueue_in_default_schema(&mut **self, &jobs).await
+    }
+}

@@ -1,0 +1,103 @@
+//! The one error type of this crate.
+
+use std::{error::Error as StdError, fmt};
+
+/// A boxed error of any type, as handlers return it.
+pub type BoxError = Box<dyn StdError + Send + Sync + 'static>;
+
+/// The result type of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Any failure reported by this crate.
+///
+/// Opaque, so that drivers and codecs can change without a breaking release.
+/// Branch on [`kind`](Error::kind); print the error and its
+/// [`source`](StdError::source) chain for people. `{:?}` prints the whole chain,
+/// so `fn main() -> pgqueuer::Result<()>` ends with something readable.
+pub struct Error {
+    kind: ErrorKind,
+    message: String,
+    source: Option<BoxError>,
+}
+
+/// What a caller can usefully do about an [`Error`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The database is unreachable or refused a statement. Often worth retrying.
+    Database,
+    /// The schema is missing, or older or newer than this crate expects.
+    Schema,
+    /// A payload is too large, or cannot be encoded or decoded.
+    Payload,
+    /// A name, an option or a setting is out of range or contradicts another.
+    Config,
+    /// Something that was asked for by name or id does not exist.
+    NotFound,
+}
+
+impl Error {
+    /// The category of this failure.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            source: None,
+        }
+    }
+
+    pub(crate) fn config(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Config, message)
+    }
+
+    pub(crate) fn payload(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Payload, message)
+    }
+
+    pub(crate) fn because(mut self, source: impl Into<BoxError>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+}
+
+// The source is left out on purpose: reporters walk the chain themselves, and
+// printing it here would show it twice.
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+// `main` prints a returned error with `{:?}`: that is where people read it.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Chain(self))
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        let source = self.source.as_deref()?;
+        Some(source)
+    }
+}
+
+/// Shows an error with all its sources, as `outer: middle: inner`.
+pub(crate) struct Chain<'a>(pub(crate) &'a (dyn StdError + 'static));
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut next = self.0.source();
+        while let Some(source) = next {
+            write!(f, ": {source}")?;
+            next = source.source();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,247 @@
+//! [`PgQueuer`]: the handle to a queue.
+
+use std::{fmt, sync::Arc};
+
+use chrono::{DateTime, Utc};
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use crate::{
+    error::{Error, ErrorKind, Result},
+    job::JobId,
+    memory::MemoryStore,
+    postgres::{PostgresStore, SchemaName},
+    store::{Counts, JobRecord, KindRecord, ScheduleRecord, Store},
+    worker::WorkerBuilder,
+};
+
+/// The handle to a queue: enqueue to it, look into it, build workers on it.
+///
+/// Cheap to clone. On PostgreSQL, whatever the schema is called, or in memory.
+///
+/// ```
+/// use pgqueuer::prelude::*;
+///
+/// #[job]
+/// async fn greet(name: String) {
+///     println!("hello, {name}!");
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> pgqueuer::Result<()> {
+/// let pgq = PgQueuer::in_memory();
+/// Greet { name: "world".into() }.enqueue(&pgq).await?;
+///
+/// // Runs what is there, and returns.
+/// let report = pgq.worker().build()?.drain().await?;
+/// assert_eq!(report.completed, 1);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct PgQueuer {
+    store: Arc<dyn Store>,
+    /// The same store once more, for what only a database has.
+    postgres: Option<Arc<PostgresStore>>,
+}
+
+impl PgQueuer {
+    /// Connects to `url`, with a pool of up to ten connections, in the schema `pgqueuer`.
+    ///
+    /// The URL is that of libpq and sqlx:
+    /// `postgres://user:password@host:5432/database?sslmode=require`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if the URL is not one, [`ErrorKind::Database`] if the server
+    /// does not answer. The password is in neither message.
+    pub async fn connect(url: &str) -> Result<Self> {
+        let options: PgConnectOptions = url.parse().map_err(|error: sqlx::Error| {
+            Error::config(
+                "the database URL is not valid; write `postgres://user:password@host/database`",
+            )
+            .because(error)
+        })?;
+        Self::connect_with(options, SchemaName::default()).await
+    }
+
+    /// As [`connect`](Self::connect), with options and a schema.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Database`] if the server does not answer.
+    pub async fn connect_with(options: PgConnectOptions, schema: SchemaName) -> Result<Self> {
+        let place = format!(
+            "database \"{}\" at {}:{}",
+            options
+                .get_database()
+                .unwrap_or_else(|| options.get_username()),
+            options.get_socket().map_or_else(
+                || options.get_host().to_owned(),
+                |it| it.display().to_string()
+            ),
+            options.get_port(),
+        );
+        let pool = PgPoolOptions::new()
+            .acquire_timeout(std::time::Duration::from_secs(10))
+            .connect_with(options)
+            .await
+            .map_err(|error| {
+                Error::new(ErrorKind::Database, format!("failed to connect to {place}"))
+                    .because(error)
+            })?;
+        Ok(Self::with_schema(pool, schema))
+    }
+
+    /// Uses a pool of yours, in the schema `pgqueuer`.
+    #[must_use]
+    pub fn new(pool: PgPool) -> Self {
+        Self::with_schema(pool, SchemaName::default())
+    }
+
+    /// Uses a pool of yours, in another schema.
+    #[must_use]
+    pub fn with_schema(pool: PgPool, schema: SchemaName) -> Self {
+        let postgres = Arc::new(PostgresStore::new(pool, schema));
+        Self {
+            store: Arc::clone(&postgres) as Arc<dyn Store>,
+            postgres: Some(postgres),
+        }
+    }
+
+    /// A queue in the memory of this process, for tests and prototypes. It behaves as the
+    /// one on PostgreSQL does; the same suite of tests holds for both.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        Self {
+            store: Arc::new(MemoryStore::new()),
+            postgres: None,
+        }
+    }
+
+    /// Creates the schema, or brings an older one up to date. Safe to call from many
+    /// processes at once, and when there is nothing to do.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Schema`] if the schema is newer than this crate,
+    /// [`ErrorKind::Database`] if the database refuses (it needs `CREATE` on the database).
+    pub async fn install(&self) -> Result<Vec<i32>> {
+        self.store.install().await
+    }
+
+    /// Removes the schema, with every job in it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Schema`] if it is not installed.
+    pub async fn uninstall(&self) -> Result<()> {
+        self.store.uninstall().await
+    }
+
+    /// Checks that the schema is the one this crate needs. A worker does so at its start.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Schema`] if it is missing, damaged, older or newer; the message says
+    /// what to run.
+    pub async fn verify(&self) -> Result<()> {
+        self.store.verify().await
+    }
+
+    /// The version of the schema that is installed; `None` if there is none, or in memory.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Database`] if the database does not answer.
+    pub async fn installed_version(&self) -> Result<Option<i32>> {
+        self.store.installed_version().await
+    }
+
+    /// Begins a worker on this queue.
+    pub fn worker(&self) -> WorkerBuilder {
+        WorkerBuilder::new(self.clone())
+    }
+
+    /// What is known of a job, waiting or finished; `None` if nothing is.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Database`] or [`ErrorKind::Schema`].
+    pub async fn get_job(&self, id: JobId) -> Result<Option<JobRecord>> {
+        self.store.get_job(id).await
+    }
+
+    /// How many unfinished jobs there are, by state. Reads all of them.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Database`] or [`ErrorKind::Schema`].
+    pub async fn count_jobs(&self) -> Result<Counts> {
+        self.store.count_jobs(None).await
+    }
+
+    /// The kinds that workers have published at their start, by name.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Database`] or [`ErrorKind::Schema`].
+    pub async fn list_kinds(&self) -> Result<Vec<KindRecord>> {
+        self.store.list_kinds().await
+    }
+
+    /// The schedules, by the kind of job that they enqueue.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Database`] or [`ErrorKind::Schema`].
+    pub async fn list_schedules(&self) -> Result<Vec<ScheduleRecord>> {
+        self.store.list_schedules().await
+    }
+
+    /// The time, by the clock that decides when jobs are due.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Database`] if the database does not answer.
+    pub async fn now(&self) -> Result<DateTime<Utc>> {
+        self.store.now().await
+    }
+
+    /// The pool, if the queue is on PostgreSQL.
+    #[must_use]
+    pub fn pool(&self) -> Option<&PgPool> {
+        self.postgres.as_deref().map(PostgresStore::pool)
+    }
+
+    /// Where the jobs are kept. Not a stable API.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// Closes the pool and the connections of workers. In memory, does nothing.
+    pub async fn close(&self) {
+        if let Some(postgres) = &self.postgres {
+            postgres.close().await;
+            postgres.pool().close().await;
+        }
+    }
+}
+
+impl From<PgPool> for PgQueuer {
+    fn from(pool: PgPool) -> Self {
+        Self::new(pool)
+    }
+}
+
+impl fmt::Debug for PgQueuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the pool: its options hold the password.
+        f.debug_struct("PgQueuer")
+            .field("in_memory", &self.postgres.is_none())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,176 @@
+//! The trait that makes a struct a job.
+
+use std::{fmt, future::Future, num::ParseIntError, pin::Pin, str::FromStr};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{
+    context::Context,
+    enqueue::{NewJob, Target, enqueue_many},
+    error::Result,
+    options::JobOptions,
+    outcome::Outcome,
+    payload::Payload,
+    resources::Requirement,
+    schedule::Schedule,
+};
+
+/// Identifies a job for ever. Given by the store; later jobs have larger ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct JobId(i64);
+
+impl JobId {
+    /// The id as SQL has it.
+    #[must_use]
+    pub fn as_i64(self) -> i64 {
+        self.0
+    }
+}
+
+impl From<i64> for JobId {
+    fn from(id: i64) -> Self {
+        Self(id)
+    }
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for JobId {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIntError> {
+        text.parse().map(Self)
+    }
+}
+
+/// A handler that is running. Must be `Send`: workers move it between threads.
+pub type HandlerFuture = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+
+/// A unit of background work: its arguments are the fields.
+///
+/// [`#[job]`](macro@crate::job) implements this. Write it by hand only where the
+/// attribute does not fit (a generic job, say), and register the job explicitly
+/// with [`WorkerBuilder::register`](crate::WorkerBuilder::register).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a job",
+    label = "no handler is declared for this type",
+    note = "declare one with `#[pgqueuer::job] async fn …`, and use the struct that it makes"
+)]
+pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// Stored with every job, and how its handler is found.
+    ///
+    /// 1 to 128 characters. Changing it strands the jobs that are queued; put the
+    /// old name into [`ALIASES`](Self::ALIASES).
+    const KIND: &'static str;
+
+    /// Former kinds that this job still answers to.
+    const ALIASES: &'static [&'static str] = &[];
+
+    /// What every job of this kind has in common.
+    const OPTIONS: JobOptions = JobOptions::DEFAULT;
+
+    /// Where the job is declared, for tables and error messages.
+    const SOURCE: Source = Source::UNKNOWN;
+
+    /// The arguments, for tables and for checking what others enqueue.
+    const ARGUMENTS: &'static [Argument] = &[];
+
+    /// When the job is enqueued by itself.
+    const SCHEDULE: Option<Schedule> = None;
+
+    /// The shared resources that the handler needs.
+    fn requirements() -> Vec<Requirement> {
+        Vec::new()
+    }
+
+    /// Encodes the arguments. The default writes the whole job as JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Payload`](crate::ErrorKind::Payload) if they cannot be encoded.
+    fn encode(&self) -> Result<Payload> {
+        Payload::json(Self::KIND, self)
+    }
+
+    /// Starts the handler.
+    ///
+    /// # Errors
+    ///
+    /// If a shared resource is missing; the attempt then fails.
+    fn run(self, context: Context) -> Result<HandlerFuture>;
+
+    /// Sets options of one job before it is enqueued: delay, priority, headers.
+    fn options(self) -> NewJob<Self> {
+        NewJob::new(self)
+    }
+
+    /// Enqueues the job: to a `&PgPool`, a `&mut PgConnection`, a
+    /// `&mut Transaction`, or a [`&PgQueuer`](crate::PgQueuer).
+    ///
+    /// In a transaction the job exists when that commits, and never if it does not.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Payload`](crate::ErrorKind::Payload) if the arguments cannot be
+    /// encoded or are too large; [`ErrorKind::Database`](crate::ErrorKind::Database)
+    /// or [`ErrorKind::Schema`](crate::ErrorKind::Schema) if the database refuses.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the job may or may not have been enqueued.
+    fn enqueue<T: Target>(self, target: T) -> impl Future<Output = Result<JobId>> + Send {
+        self.options().enqueue(target)
+    }
+
+    /// Enqueues many jobs in one round trip, all of them or none. The ids come in
+    /// the order of the jobs.
+    ///
+    /// # Errors
+    ///
+    /// As [`enqueue`](Self::enqueue).
+    fn enqueue_many<T, I>(target: T, jobs: I) -> impl Future<Output = Result<Vec<JobId>>> + Send
+    where
+        T: Target,
+        I: IntoIterator<Item = Self>,
+    {
+        enqueue_many(target, jobs.into_iter().map(NewJob::new))
+    }
+}
+
+/// Where a job is declared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The file, as the compiler names it.
+    pub file: &'static str,
+    /// The line. Counts from 1.
+    pub line: u32,
+}
+
+impl Source {
+    /// Of a job that was written by hand and does not say.
+    pub const UNKNOWN: Self = Self { file: "", line: 0 };
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            &Self::UNKNOWN => f.write_str("unknown place"),
+            Self { file, line } => write!(f, "{file}:{line}"),
+        }
+    }
+}
+
+/// One argument of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Argument {
+    /// Its name in the payload.
+    pub name: &'static str,
+    /// Its type, as the source has it.
+    #[serde(rename = "type")]
+    pub type_name: &'static str,
+}

@@ -1,0 +1,68 @@
+#![doc = include_str!("../README.md")]
+
+// In reading order: the words first, then the seam, then the two stores behind it, then what
+// runs on it.
+pub mod payload;
+pub mod store;
+
+mod backoff;
+mod config;
+mod context;
+mod cron;
+mod enqueue;
+mod error;
+mod handle;
+mod job;
+mod options;
+mod outcome;
+mod registry;
+mod resources;
+mod schedule;
+
+mod memory;
+mod postgres;
+
+mod runtime;
+mod telemetry;
+mod worker;
+
+#[cfg(feature = "blocking")]
+pub mod blocking;
+
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
+
+pub use backoff::Backoff;
+pub use config::WorkerConfig;
+pub use context::{Context, Headers};
+pub use enqueue::{IntoDelay, MAX_HEADER_BYTES, NewJob, Target, enqueue_many};
+pub use error::{BoxError, Error, ErrorKind, Result};
+pub use handle::PgQueuer;
+pub use job::{Argument, HandlerFuture, Job, JobId, Source};
+pub use memory::MemoryStore;
+pub use options::{JobOptions, MAX_NAME_LENGTH, OnFailure};
+pub use outcome::{Cancel, Hold, IntoOutcome, Outcome, Retry, Snooze};
+pub use payload::{Codec, Payload};
+pub use pgqueuer_macros::{job, schedule};
+pub use postgres::{PostgresStore, SchemaName, ddl};
+pub use registry::JobDescriptor;
+pub use resources::{Inject, Requirement, State};
+pub use runtime::Report;
+pub use schedule::Schedule;
+pub use worker::{Worker, WorkerBuilder};
+
+/// Every job that the linker has put into this program.
+///
+/// A crate whose jobs are missing here is one that the binary lists in its `Cargo.toml` but
+/// never names: `use my_jobs as _;` in `main.rs` is the cure.
+pub fn linked_jobs() -> impl Iterator<Item = JobDescriptor> {
+    registry::Registry::linked()
+}
+
+/// What most programs need: `use pgqueuer::prelude::*;`.
+pub mod prelude {
+    pub use crate::{
+        Cancel, Context, Hold, Inject, Job, JobId, PgQueuer, Retry, Snooze, State, job, schedule,
+    };
+}

@@ -1,0 +1,217 @@
+//! The store in memory: the same contract, for tests, prototypes and examples.
+//!
+//! Everything is behind one mutex and nothing is indexed: it is meant to be read beside
+//! the statements of the store on PostgreSQL, and to be obviously right. It scans all
+//! live jobs at each step, which is fine for thousands of them.
+
+mod state;
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::watch;
+
+use crate::{
+    error::Result,
+    job::JobId,
+    store::{
+        Bell, ClaimKey, ClaimRequest, ClaimedJob, Counts, Crash, JobRecord, JobToEnqueue,
+        KindRecord, NextTick, Promotion, ScheduleRecord, ScheduleToStore, SessionId, Settlement,
+        Store, Tick,
+    },
+};
+use state::Memory;
+
+/// Keeps jobs in the memory of this process, until it ends.
+#[derive(Clone)]
+pub struct MemoryStore {
+    memory: Arc<Mutex<Memory>>,
+    /// Counts rings.
+    rings: Arc<watch::Sender<u64>>,
+    clock: Arc<Clock>,
+}
+
+/// Wall time that moves with Tokio's clock, so that a test which pauses and advances that
+/// clock moves the store along.
+struct Clock {
+    started_at: DateTime<Utc>,
+    started: tokio::time::Instant,
+}
+
+impl Clock {
+    fn now(&self) -> DateTime<Utc> {
+        let passed = TimeDelta::from_std(self.started.elapsed()).unwrap_or(TimeDelta::MAX);
+        self.started_at + passed
+    }
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            memory: Arc::default(),
+            rings: Arc::new(watch::Sender::new(0)),
+            clock: Arc::new(Clock {
+                started_at: Utc::now(),
+                started: tokio::time::Instant::now(),
+            }),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Memory> {
+        // No method panics half-way through a change, so a poisoned state is a good one.
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ring(&self) {
+        self.rings
+            .send_modify(|rings| *rings = rings.wrapping_add(1));
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    // There is no schema: nothing to install, and nothing that could be wrong with it.
+    async fn install(&self) -> Result<Vec<i32>> {
+        Ok(Vec::new())
+    }
+
+    async fn installed_version(&self) -> Result<Option<i32>> {
+        Ok(None)
+    }
+
+    async fn uninstall(&self) -> Result<()> {
+        *self.lock() = Memory::default();
+        Ok(())
+    }
+
+    async fn verify(&self) -> Result<()> {
+        Ok(())
+    }
+
+    async fn enqueue(&self, jobs: &[JobToEnqueue]) -> Result<Vec<JobId>> {
+        let ids = self.lock().enqueue(jobs, self.clock.now());
+        self.ring();
+        Ok(ids)
+    }
+
+    async fn open_session(&self, worker: &str, lease: Duration) -> Result<SessionId> {
+        Ok(self.lock().open_session(worker, self.clock.now() + lease))
+    }
+
+    async fn renew_session(&self, session: SessionId, lease: Duration) -> Result<bool> {
+        Ok(self.lock().renew_session(session, self.clock.now() + lease))
+    }
+
+    async fn close_session(&self, session: SessionId) -> Result<()> {
+        self.lock().close_session(session);
+        self.ring();
+        Ok(())
+    }
+
+    async fn rescue(&self) -> Result<Vec<Crash>> {
+        let crashes = self.lock().rescue(self.clock.now());
+        self.ring();
+        Ok(crashes)
+    }
+
+    async fn claim(&self, request: &ClaimRequest<'_>) -> Result<Vec<ClaimedJob>> {
+        Ok(self.lock().claim(request, self.clock.now()))
+    }
+
+    async fn settle(
+        &self,
+        session: SessionId,
+        settlements: &[Settlement],
+    ) -> Result<Vec<ClaimKey>> {
+        let refused = self.lock().settle(session, settlements, self.clock.now());
+        self.ring();
+        Ok(refused)
+    }
+
+    async fn promote(&self, limit: u32) -> Result<Promotion> {
+        let promotion = self.lock().promote(limit, self.clock.now());
+        if promotion.promoted > 0 {
+            self.ring();
+        }
+        Ok(promotion)
+    }
+
+    async fn bell(&self) -> Result<Box<dyn Bell>> {
+        Ok(Box::new(MemoryBell(self.rings.subscribe())))
+    }
+
+    async fn publish_kinds(&self, kinds: &[KindRecord]) -> Result<()> {
+        self.lock().publish_kinds(kinds);
+        Ok(())
+    }
+
+    async fn list_kinds(&self) -> Result<Vec<KindRecord>> {
+        Ok(self.lock().list_kinds())
+    }
+
+    async fn store_schedules(&self, schedules: &[ScheduleToStore]) -> Result<()> {
+        self.lock().store_schedules(schedules);
+        Ok(())
+    }
+
+    async fn list_schedules(&self) -> Result<Vec<ScheduleRecord>> {
+        Ok(self.lock().list_schedules())
+    }
+
+    async fn next_ticks(&self, kinds: &[&str]) -> Result<Vec<NextTick>> {
+        Ok(self.lock().next_ticks(kinds, self.clock.now()))
+    }
+
+    async fn tick(&self, tick: &Tick) -> Result<Option<JobId>> {
+        let enqueued = self.lock().tick(tick, self.clock.now());
+        self.ring();
+        Ok(enqueued)
+    }
+
+    async fn prune(&self, limit: u32) -> Result<u64> {
+        Ok(self.lock().prune(limit, self.clock.now()))
+    }
+
+    async fn now(&self) -> Result<DateTime<Utc>> {
+        Ok(self.clock.now())
+    }
+
+    async fn get_job(&self, id: JobId) -> Result<Option<JobRecord>> {
+        Ok(self.lock().get_job(id))
+    }
+
+    async fn count_jobs(&self, kinds: Option<&[&str]>) -> Result<Counts> {
+        Ok(self.lock().count_jobs(kinds))
+    }
+}
+
+struct MemoryBell(watch::Receiver<u64>);
+
+#[async_trait]
+impl Bell for MemoryBell {
+    async fn rung(&mut self) {
+        if self.0.changed().await.is_err() {
+            // The store is gone, and will never ring again.
+            std::future::pending::<()>().await;
+        }
+    }
+}

@@ -1,0 +1,489 @@
+//! What the store in memory holds, and each step on it. Mirrors `postgres/sql/`.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use chrono::{DateTime, Utc};
+
+use crate::{
+    context::Headers,
+    job::JobId,
+    payload::Payload,
+    store::{
+        Attempted, ClaimKey, ClaimRequest, ClaimedJob, Counts, Crash, Disposition, Ending, Failure,
+        FailureReason, JobRecord, JobState, JobToEnqueue, KindRecord, NextTick, Promotion, RunAt,
+        ScheduleRecord, ScheduleToStore, SessionId, Settlement, Tick,
+    },
+};
+
+/// How many failures are kept with a job; the same as in `pgqueuer.add_failure`.
+const MAX_FAILURES: usize = 10;
+
+#[derive(Default)]
+pub(super) struct Memory {
+    jobs: BTreeMap<JobId, LiveJob>,
+    history: BTreeMap<JobId, FinishedJob>,
+    sessions: BTreeMap<SessionId, Session>,
+    kinds: BTreeMap<String, KindRecord>,
+    schedules: BTreeMap<String, ScheduleRecord>,
+    /// Ids and places in line; both only ever grow.
+    positions: i64,
+    last_session: i64,
+}
+
+struct LiveJob {
+    kind: String,
+    state: Live,
+    position: i64,
+    priority: i16,
+    enqueued_at: DateTime<Utc>,
+    run_at: DateTime<Utc>,
+    claimed_by: Option<SessionId>,
+    claimed_at: Option<DateTime<Utc>>,
+    claim_number: i32,
+    attempt: u16,
+    payload: Payload,
+    headers: Headers,
+    failures: Vec<Failure>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Live {
+    Scheduled,
+    Available,
+    Held,
+}
+
+struct FinishedJob {
+    record: JobRecord,
+    expires_at: DateTime<Utc>,
+}
+
+struct Session {
+    worker: String,
+    expires_at: DateTime<Utc>,
+}
+
+impl LiveJob {
+    fn is_waiting(&self) -> bool {
+        self.state == Live::Available && self.claimed_by.is_none()
+    }
+
+    fn is_held_by(&self, session: SessionId, claim_number: i32) -> bool {
+        self.claimed_by == Some(session) && self.claim_number == claim_number
+    }
+
+    fn add_failure(&mut self, failure: Option<Failure>, now: DateTime<Utc>) {
+        let Some(failure) = failure else { return };
+        self.failures.push(Failure {
+            failed_at: Some(now),
+            ..failure
+        });
+        let excess = self.failures.len().saturating_sub(MAX_FAILURES);
+        self.failures.drain(..excess);
+    }
+
+    fn record(&self, id: JobId) -> JobRecord {
+        JobRecord {
+            id,
+            kind: self.kind.clone(),
+            state: match (self.claimed_by, self.state) {
+                (Some(_), _) => JobState::Running,
+                (None, Live::Scheduled) => JobState::Scheduled,
+                (None, Live::Available) => JobState::Available,
+                (None, Live::Held) => JobState::Held,
+            },
+            priority: self.priority,
+            attempt: self.attempt,
+            enqueued_at: self.enqueued_at,
+            run_at: Some(self.run_at),
+            claimed_at: self.claimed_at,
+            finished_at: None,
+            payload: Some(self.payload.clone()),
+            headers: self.headers.clone(),
+            failures: self.failures.clone(),
+        }
+    }
+}
+
+impl Memory {
+    fn next_position(&mut self) -> i64 {
+        self.positions += 1;
+        self.positions
+    }
+
+    pub(super) fn enqueue(&mut self, jobs: &[JobToEnqueue], now: DateTime<Utc>) -> Vec<JobId> {
+        let mut enqueue_one = |job: &JobToEnqueue| {
+            let position = self.next_position();
+            let run_at = match job.run_at {
+                RunAt::Now => now,
+                RunAt::After(delay) => now + delay,
+                RunAt::At(time) => time,
+            };
+            let id = JobId::from(position);
+            let live = LiveJob {
+                kind: job.kind.clone().into_owned(),
+                state: if run_at > now {
+                    Live::Scheduled
+                } else {
+                    Live::Available
+                },
+                position,
+                priority: job.priority,
+                enqueued_at: now,
+                run_at,
+                claimed_by: None,
+                claimed_at: None,
+                claim_number: 0,
+                attempt: 0,
+                payload: job.payload.clone(),
+                headers: job.headers.clone(),
+                failures: Vec::new(),
+            };
+            self.jobs.insert(id, live);
+            id
+        };
+        jobs.iter().map(&mut enqueue_one).collect()
+    }
+
+    pub(super) fn open_session(&mut self, worker: &str, expires_at: DateTime<Utc>) -> SessionId {
+        self.last_session += 1;
+        let id = SessionId(self.last_session);
+        let worker = worker.to_owned();
+        self.sessions.insert(id, Session { worker, expires_at });
+        id
+    }
+
+    pub(super) fn renew_session(&mut self, id: SessionId, expires_at: DateTime<Utc>) -> bool {
+        let session = self.sessions.get_mut(&id);
+        session.map(|it| it.expires_at = expires_at).is_some()
+    }
+
+    pub(super) fn close_session(&mut self, session: SessionId) {
+        self.sessions.remove(&session);
+        for id in self.claimed_by(session) {
+            let position = self.next_position();
+            if let Some(job) = self.jobs.get_mut(&id) {
+                job.claimed_by = None;
+                job.attempt -= 1;
+                job.position = position;
+            }
+        }
+    }
+
+    fn claimed_by(&self, session: SessionId) -> Vec<JobId> {
+        let theirs = self
+            .jobs
+            .iter()
+            .filter(|(_, job)| job.claimed_by == Some(session));
+        theirs.map(|(id, _)| *id).collect()
+    }
+
+    pub(super) fn rescue(&mut self, now: DateTime<Utc>) -> Vec<Crash> {
+        let dead: Vec<SessionId> = self
+            .sessions
+            .iter()
+            .filter(|(_, session)| session.expires_at <= now)
+            .map(|(id, _)| *id)
+            .collect();
+        let mut crashes = Vec::new();
+        for session in dead {
+            let worker = self.sessions.remove(&session).map(|it| it.worker);
+            let worker = worker.unwrap_or_default();
+            for id in self.claimed_by(session) {
+                crashes.extend(self.rescue_job(id, session, &worker, now));
+            }
+        }
+        crashes
+    }
+
+    fn rescue_job(
+        &mut self,
+        id: JobId,
+        session: SessionId,
+        worker: &str,
+        now: DateTime<Utc>,
+    ) -> Option<Crash> {
+        let position = self.next_position();
+        let job = self.jobs.get_mut(&id)?;
+        let known = self.kinds.get(&job.kind);
+        let used_up = job.attempt >= known.map_or(25, |it| it.max_attempts);
+        let discard = used_up && known.is_some_and(|it| it.on_failure == "discard");
+        let retain = known.map_or(0, |it| it.retain_seconds);
+        let failure = Failure {
+            attempt: job.attempt,
+            failed_at: None,
+            reason: FailureReason::Crash,
+            message: format!("worker \"{worker}\" (session {session}) died or lost its lease"),
+            backtrace: None,
+        };
+        let kind = job.kind.clone();
+        let state = if discard {
+            let retain = Duration::from_secs(retain.unsigned_abs());
+            self.end(id, Ending::Discarded, retain, Some(failure), now);
+            JobState::Discarded
+        } else {
+            job.add_failure(Some(failure), now);
+            job.claimed_by = None;
+            job.position = position;
+            job.state = if used_up { Live::Held } else { Live::Available };
+            job.record(id).state
+        };
+        Some(Crash {
+            id,
+            kind,
+            session,
+            state,
+        })
+    }
+
+    pub(super) fn claim(
+        &mut self,
+        request: &ClaimRequest<'_>,
+        now: DateTime<Utc>,
+    ) -> Vec<ClaimedJob> {
+        let session = self.sessions.get(&request.session);
+        if session.is_none_or(|it| it.expires_at <= now) {
+            return Vec::new();
+        }
+        let mut waiting: Vec<(Reverse<i16>, i64, JobId)> = self
+            .jobs
+            .iter()
+            .filter(|(_, job)| job.is_waiting() && request.kinds.contains(&job.kind.as_str()))
+            .map(|(id, job)| (Reverse(job.priority), job.position, *id))
+            .collect();
+        waiting.sort_unstable();
+        waiting.truncate(request.limit as usize);
+
+        let mut claimed = Vec::with_capacity(waiting.len());
+        for (_, _, id) in waiting {
+            let Some(job) = self.jobs.get_mut(&id) else {
+                continue;
+            };
+            job.claimed_by = Some(request.session);
+            job.claimed_at = Some(now);
+            job.claim_number += 1;
+            job.attempt += 1;
+            claimed.push(ClaimedJob {
+                key: ClaimKey {
+                    id,
+                    claim_number: job.claim_number,
+                },
+                kind: job.kind.clone(),
+                attempt: job.attempt,
+                priority: job.priority,
+                payload: job.payload.clone(),
+                headers: job.headers.clone(),
+                enqueued_at: job.enqueued_at,
+            });
+        }
+        claimed
+    }
+
+    pub(super) fn settle(
+        &mut self,
+        session: SessionId,
+        settlements: &[Settlement],
+        now: DateTime<Utc>,
+    ) -> Vec<ClaimKey> {
+        let mut refused = Vec::new();
+        for settlement in settlements {
+            let ClaimKey { id, claim_number } = settlement.key;
+            let position = self.next_position();
+            let Some(job) = self.jobs.get_mut(&id) else {
+                refused.push(settlement.key);
+                continue;
+            };
+            if !job.is_held_by(session, claim_number) {
+                refused.push(settlement.key);
+                continue;
+            }
+            let failure = settlement.failure.clone();
+            if let Disposition::End { ending, retain } = settlement.disposition {
+                self.end(id, ending, retain, failure, now);
+                continue;
+            }
+            job.add_failure(failure, now);
+            job.claimed_by = None;
+            job.position = position;
+            match settlement.disposition {
+                Disposition::Again { after, attempted } => {
+                    job.state = if after.is_zero() {
+                        Live::Available
+                    } else {
+                        Live::Scheduled
+                    };
+                    job.run_at = now + after;
+                    job.attempt -= u16::from(attempted == Attempted::GivenBack);
+                }
+                Disposition::Hold | Disposition::End { .. } => {
+                    job.state = Live::Held;
+                    job.run_at = now;
+                }
+            }
+        }
+        refused
+    }
+
+    fn end(
+        &mut self,
+        id: JobId,
+        ending: Ending,
+        retain: Duration,
+        failure: Option<Failure>,
+        now: DateTime<Utc>,
+    ) {
+        let Some(mut job) = self.jobs.remove(&id) else {
+            return;
+        };
+        if retain.is_zero() {
+            return;
+        }
+        job.add_failure(failure, now);
+        let record = JobRecord {
+            state: match ending {
+                Ending::Completed => JobState::Completed,
+                Ending::Cancelled => JobState::Cancelled,
+                Ending::Discarded => JobState::Discarded,
+            },
+            run_at: None,
+            finished_at: Some(now),
+            payload: None,
+            headers: Headers::new(),
+            ..job.record(id)
+        };
+        let expires_at = now + retain;
+        self.history.insert(id, FinishedJob { record, expires_at });
+    }
+
+    pub(super) fn promote(&mut self, limit: u32, now: DateTime<Utc>) -> Promotion {
+        let mut due: Vec<(DateTime<Utc>, JobId)> = self.scheduled().collect();
+        due.retain(|(run_at, _)| *run_at <= now);
+        due.sort_unstable();
+        due.truncate(limit as usize);
+        for (_, id) in &due {
+            let position = self.next_position();
+            if let Some(job) = self.jobs.get_mut(id) {
+                job.state = Live::Available;
+                job.position = position;
+            }
+        }
+        let next = self
+            .scheduled()
+            .map(|(run_at, _)| run_at)
+            .filter(|it| *it > now)
+            .min();
+        Promotion {
+            promoted: u32::try_from(due.len()).unwrap_or(u32::MAX),
+            next_due_in: next.map(|it| (it - now).to_std().unwrap_or_default()),
+        }
+    }
+
+    fn scheduled(&self) -> impl Iterator<Item = (DateTime<Utc>, JobId)> {
+        let scheduled = self
+            .jobs
+            .iter()
+            .filter(|(_, job)| job.state == Live::Scheduled);
+        scheduled.map(|(id, job)| (job.run_at, *id))
+    }
+
+    pub(super) fn publish_kinds(&mut self, kinds: &[KindRecord]) {
+        let named = kinds.iter().map(|it| (it.kind.clone(), it.clone()));
+        self.kinds.extend(named);
+    }
+
+    pub(super) fn list_kinds(&self) -> Vec<KindRecord> {
+        self.kinds.values().cloned().collect()
+    }
+
+    pub(super) fn store_schedules(&mut self, schedules: &[ScheduleToStore]) {
+        for new in schedules {
+            let schedule =
+                self.schedules
+                    .entry(new.kind.clone())
+                    .or_insert_with(|| ScheduleRecord {
+                        kind: new.kind.clone(),
+                        rule: new.rule.clone(),
+                        next_tick: new.next_tick,
+                        last_tick: None,
+                    });
+            if schedule.rule != new.rule {
+                schedule.rule.clone_from(&new.rule);
+                schedule.next_tick = new.next_tick;
+            }
+        }
+    }
+
+    pub(super) fn list_schedules(&self) -> Vec<ScheduleRecord> {
+        self.schedules.values().cloned().collect()
+    }
+
+    pub(super) fn next_ticks(&self, kinds: &[&str], now: DateTime<Utc>) -> Vec<NextTick> {
+        let mut ticks: Vec<NextTick> = self
+            .schedules
+            .values()
+            .filter(|it| kinds.contains(&it.kind.as_str()))
+            .map(|it| NextTick {
+                kind: it.kind.clone(),
+                at: it.next_tick,
+                now,
+            })
+            .collect();
+        ticks.sort_by_key(|it| it.at);
+        ticks
+    }
+
+    pub(super) fn tick(&mut self, tick: &Tick, now: DateTime<Utc>) -> Option<JobId> {
+        let schedule = self.schedules.get_mut(tick.job.kind.as_ref())?;
+        if schedule.next_tick != tick.due {
+            return None;
+        }
+        schedule.last_tick = Some(tick.due);
+        schedule.next_tick = tick.next;
+        self.enqueue(std::slice::from_ref(&tick.job), now)
+            .first()
+            .copied()
+    }
+
+    pub(super) fn prune(&mut self, limit: u32, now: DateTime<Utc>) -> u64 {
+        let expired: Vec<JobId> = self
+            .history
+            .iter()
+            .filter(|(_, job)| job.expires_at <= now)
+            .map(|(id, _)| *id)
+            .take(limit as usize)
+            .collect();
+        for id in &expired {
+            self.history.remove(id);
+        }
+        expired.len() as u64
+    }
+
+    pub(super) fn get_job(&self, id: JobId) -> Option<JobRecord> {
+        let live = self.jobs.get(&id).map(|job| job.record(id));
+        live.or_else(|| self.history.get(&id).map(|job| job.record.clone()))
+    }
+
+    pub(super) fn count_jobs(&self, kinds: Option<&[&str]>) -> Counts {
+        let wanted: Option<BTreeSet<&str>> = kinds.map(|it| it.iter().copied().collect());
+        let mut counts = Counts::default();
+        for job in self.jobs.values() {
+            if wanted
+                .as_ref()
+                .is_some_and(|it| !it.contains(job.kind.as_str()))
+            {
+                continue;
+            }
+            match (job.claimed_by, job.state) {
+                (Some(_), _) => counts.running += 1,
+                (None, Live::Scheduled) => counts.scheduled += 1,
+                (None, Live::Available) => counts.available += 1,
+                (None, Live::Held) => counts.held += 1,
+            }
+        }
+        counts
+    }
+}

@@ -1,0 +1,254 @@
+//! The store on PostgreSQL. Nothing outside this folder writes SQL.
+//!
+//! Each file here is one area: bind, run, map. The statements are in `sql/`, one to a file,
+//! written for the schema `pgqueuer` and valid in psql as they stand.
+
+mod bell;
+mod claim;
+mod enqueue;
+mod failure;
+mod migrate;
+mod rows;
+mod schedules;
+mod schema_name;
+mod settle;
+mod statements;
+
+pub(crate) use enqueue::enqueue_in_default_schema;
+pub use schema_name::SchemaName;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sqlx::{
+    PgPool, Row as _,
+    postgres::{PgPoolOptions, PgRow},
+};
+
+use crate::{
+    error::Result,
+    job::JobId,
+    store::{
+        Bell, ClaimKey, ClaimRequest, ClaimedJob, Counts, Crash, JobRecord, JobToEnqueue,
+        KindRecord, NextTick, Promotion, ScheduleRecord, ScheduleToStore, SessionId, Settlement,
+        Store, Tick,
+    },
+};
+use bell::PostgresBell;
+use claim::Lanes;
+use failure::failed_to;
+use statements::Statements;
+
+/// Keeps jobs in PostgreSQL 14 or later.
+#[derive(Debug)]
+pub struct PostgresStore {
+    schema: SchemaName,
+    statements: Statements,
+    /// The application's pool: producers enqueue through it.
+    pool: PgPool,
+    /// The worker's own connections, so that handlers that use up the pool of the
+    /// application cannot keep a worker from claiming and settling.
+    control: PgPool,
+    /// One connection for nothing but the lease: whatever the others wait for, it is renewed.
+    lease: PgPool,
+    lanes: Lanes,
+}
+
+impl PostgresStore {
+    /// How many connections a worker has for claiming, settling and upkeep: one each for the
+    /// claim and for two batches of results, and one for the rest.
+    const CONTROL_CONNECTIONS: u32 = 4;
+
+    /// Uses `schema` over `pool`. Connects to nothing yet. Must be called in a Tokio runtime.
+    #[must_use]
+    pub fn new(pool: PgPool, schema: SchemaName) -> Self {
+        let own_pool = |connections| {
+            PgPoolOptions::new()
+                .max_connections(connections)
+                // The test is a round trip for each statement. A dead connection shows
+                // itself just as well by failing, and every loop tries again.
+                .test_before_acquire(false)
+                .connect_lazy_with(pool.connect_options().as_ref().clone())
+        };
+        Self {
+            statements: Statements::render(&schema),
+            control: own_pool(Self::CONTROL_CONNECTIONS),
+            lease: own_pool(1),
+            lanes: Lanes::default(),
+            pool,
+            schema,
+        }
+    }
+
+    /// The application's pool.
+    #[must_use]
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// Closes the worker's own connections. The application's pool stays as it is.
+    pub(crate) async fn close(&self) {
+        self.control.close().await;
+        self.lease.close().await;
+    }
+}
+
+/// The DDL that [`Store::install`] runs, for those who apply it by other means.
+#[must_use]
+pub fn ddl(schema: &SchemaName) -> String {
+    migrate::ddl(schema)
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn install(&self) -> Result<Vec<i32>> {
+        migrate::install(&self.pool, &self.schema).await
+    }
+
+    async fn installed_version(&self) -> Result<Option<i32>> {
+        migrate::installed_version(&self.pool, &self.schema).await
+    }
+
+    async fn uninstall(&self) -> Result<()> {
+        migrate::uninstall(&self.pool, &self.schema).await
+    }
+
+    async fn verify(&self) -> Result<()> {
+        migrate::verify(&self.pool, &self.schema).await
+    }
+
+    async fn enqueue(&self, jobs: &[JobToEnqueue]) -> Result<Vec<JobId>> {
+        enqueue::enqueue(&self.pool, &self.statements, jobs).await
+    }
+
+    async fn open_session(&self, worker: &str, lease: Duration) -> Result<SessionId> {
+        sqlx::query(self.statements.open_session.text())
+            .bind(worker)
+            .bind(lease.as_secs_f64())
+            .try_map(|row: PgRow| row.try_get("id").map(SessionId))
+            .fetch_one(&self.lease)
+            .await
+            .map_err(failed_to("open a session"))
+    }
+
+    async fn renew_session(&self, session: SessionId, lease: Duration) -> Result<bool> {
+        let renewed = sqlx::query(self.statements.renew_session.text())
+            .bind(session.0)
+            .bind(lease.as_secs_f64())
+            .execute(&self.lease)
+            .await
+            .map_err(failed_to("renew the session"))?;
+        Ok(renewed.rows_affected() == 1)
+    }
+
+    async fn close_session(&self, session: SessionId) -> Result<()> {
+        sqlx::query(self.statements.close_session.text())
+            .bind(session.0)
+            .execute(&self.control)
+            .await
+            .map_err(failed_to("close the session"))?;
+        Ok(())
+    }
+
+    async fn rescue(&self) -> Result<Vec<Crash>> {
+        sqlx::query(self.statements.rescue.text())
+            .try_map(|row| rows::crash(&row))
+            .fetch_all(&self.control)
+            .await
+            .map_err(failed_to("rescue jobs"))
+    }
+
+    async fn claim(&self, request: &ClaimRequest<'_>) -> Result<Vec<ClaimedJob>> {
+        claim::claim(&self.control, &self.statements, &self.lanes, request).await
+    }
+
+    async fn settle(
+        &self,
+        session: SessionId,
+        settlements: &[Settlement],
+    ) -> Result<Vec<ClaimKey>> {
+        settle::settle(&self.control, &self.statements, session, settlements).await
+    }
+
+    async fn promote(&self, limit: u32) -> Result<Promotion> {
+        sqlx::query(self.statements.promote.text())
+            .bind(i64::from(limit))
+            .try_map(|row| rows::promotion(&row))
+            .fetch_one(&self.control)
+            .await
+            .map_err(failed_to("promote scheduled jobs"))
+    }
+
+    async fn bell(&self) -> Result<Box<dyn Bell>> {
+        let bell = PostgresBell::listen(&self.pool, &self.schema.channel()).await?;
+        Ok(Box::new(bell))
+    }
+
+    async fn publish_kinds(&self, kinds: &[KindRecord]) -> Result<()> {
+        schedules::publish_kinds(&self.control, &self.statements, kinds).await
+    }
+
+    async fn list_kinds(&self) -> Result<Vec<KindRecord>> {
+        sqlx::query(self.statements.list_kinds.text())
+            .try_map(|row| rows::kind(&row))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(failed_to("list kinds"))
+    }
+
+    async fn store_schedules(&self, schedules: &[ScheduleToStore]) -> Result<()> {
+        schedules::store_schedules(&self.control, &self.statements, schedules).await
+    }
+
+    async fn list_schedules(&self) -> Result<Vec<ScheduleRecord>> {
+        sqlx::query(self.statements.list_schedules.text())
+            .try_map(|row| rows::schedule(&row))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(failed_to("list schedules"))
+    }
+
+    async fn next_ticks(&self, kinds: &[&str]) -> Result<Vec<NextTick>> {
+        schedules::next_ticks(&self.control, &self.statements, kinds).await
+    }
+
+    async fn tick(&self, tick: &Tick) -> Result<Option<JobId>> {
+        schedules::tick(&self.control, &self.statements, tick).await
+    }
+
+    async fn prune(&self, limit: u32) -> Result<u64> {
+        let pruned = sqlx::query(self.statements.prune.text())
+            .bind(i64::from(limit))
+            .execute(&self.control)
+            .await
+            .map_err(failed_to("prune the history"))?;
+        Ok(pruned.rows_affected())
+    }
+
+    async fn now(&self) -> Result<DateTime<Utc>> {
+        sqlx::query(self.statements.now.text())
+            .try_map(|row: PgRow| row.try_get("now"))
+            .fetch_one(&self.pool)
+            .await
+            .map_err(failed_to("read the clock of the database"))
+    }
+
+    async fn get_job(&self, id: JobId) -> Result<Option<JobRecord>> {
+        sqlx::query(self.statements.get_job.text())
+            .bind(id.as_i64())
+            .try_map(|row| rows::job_record(&row))
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(failed_to("read a job"))
+    }
+
+    async fn count_jobs(&self, kinds: Option<&[&str]>) -> Result<Counts> {
+        sqlx::query(self.statements.count_jobs.text())
+            .bind(kinds)
+            .try_map(|row| rows::counts(&row))
+            .fetch_one(&self.pool)
+            .await
+            .map_err(failed_to("count jobs"))
+    }
+}

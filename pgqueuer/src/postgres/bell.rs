@@ -1,0 +1,72 @@
+//! The bell on PostgreSQL: `LISTEN`, on a connection of its own.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::{
+    PgPool,
+    postgres::{PgListener, PgPoolOptions},
+};
+use tracing::warn;
+
+use super::failure::failed_to;
+use crate::{
+    error::{Chain, Result},
+    store::Bell,
+};
+
+/// Guess: often enough to be back soon, seldom enough not to be a load.
+const RECONNECT_PAUSE: Duration = Duration::from_secs(1);
+
+/// Listens for `pgqueuer.ring()`.
+pub(super) struct PostgresBell {
+    listener: PgListener,
+    pool: PgPool,
+    channel: String,
+}
+
+impl PostgresBell {
+    pub(super) async fn listen(pool: &PgPool, channel: &str) -> Result<Self> {
+        // A pool of its own: closing a pool waits for ever for a listener that is not polled.
+        let own_pool = PgPoolOptions::new()
+            .max_connections(1)
+            .max_lifetime(None)
+            .idle_timeout(None)
+            .connect_lazy_with(pool.connect_options().as_ref().clone());
+        let mut listener = PgListener::connect_with(&own_pool)
+            .await
+            .map_err(failed_to("connect for notifications"))?;
+        listener
+            .listen(channel)
+            .await
+            .map_err(failed_to("listen for notifications"))?;
+        Ok(Self {
+            listener,
+            pool: pool.clone(),
+            channel: channel.to_owned(),
+        })
+    }
+}
+
+#[async_trait]
+impl Bell for PostgresBell {
+    async fn rung(&mut self) {
+        loop {
+            match self.listener.try_recv().await {
+                // `None`: the connection was lost, and is back and subscribed. What was rung
+                // meanwhile is unknown, so this counts as a ring.
+                Ok(Some(_) | None) => break,
+                Err(error) => {
+                    warn!(error = %Chain(&error), "failed to listen for notifications; polling instead");
+                    tokio::time::sleep(RECONNECT_PAUSE).await;
+                    if let Ok(fresh) = Self::listen(&self.pool, &self.channel).await {
+                        *self = fresh;
+                        break;
+                    }
+                }
+            }
+        }
+        // Several rings are as good as one.
+        while self.listener.next_buffered().is_some() {}
+    }
+}

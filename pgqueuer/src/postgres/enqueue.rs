@@ -1,0 +1,71 @@
+//! Adding jobs, over any connection.
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgExecutor, types::Json};
+
+use super::{failure::failed_to, rows, statements::Statements};
+use crate::{
+    context::Headers,
+    error::Result,
+    job::JobId,
+    store::{JobToEnqueue, RunAt},
+};
+
+/// Adds jobs to the schema `pgqueuer`.
+pub(crate) async fn enqueue_in_default_schema<'e, E>(
+    executor: E,
+    jobs: &[JobToEnqueue],
+) -> Result<Vec<JobId>>
+where
+    E: PgExecutor<'e>,
+{
+    enqueue(executor, Statements::of_default_schema(), jobs).await
+}
+
+pub(super) async fn enqueue<'e, E>(
+    executor: E,
+    statements: &Statements,
+    jobs: &[JobToEnqueue],
+) -> Result<Vec<JobId>>
+where
+    E: PgExecutor<'e>,
+{
+    let kinds: Vec<&str> = jobs.iter().map(|it| it.kind.as_ref()).collect();
+    let priorities: Vec<i16> = jobs.iter().map(|it| it.priority).collect();
+    let codecs: Vec<&str> = jobs.iter().map(|it| it.payload.codec.as_str()).collect();
+    let payloads: Vec<&[u8]> = jobs.iter().map(|it| it.payload.bytes.as_slice()).collect();
+    let headers: Vec<_> = jobs.iter().map(|it| headers_column(&it.headers)).collect();
+    let delays: Vec<Option<f64>> = jobs.iter().map(|it| delay_column(it.run_at)).collect();
+    let times: Vec<Option<DateTime<Utc>>> = jobs.iter().map(|it| time_column(it.run_at)).collect();
+
+    sqlx::query(statements.enqueue.text())
+        .bind(kinds)
+        .bind(priorities)
+        .bind(codecs)
+        .bind(payloads)
+        .bind(headers)
+        .bind(delays)
+        .bind(times)
+        .try_map(|row| rows::job_id(&row))
+        .fetch_all(executor)
+        .await
+        .map_err(failed_to("enqueue jobs"))
+}
+
+pub(super) fn headers_column(headers: &Headers) -> Option<Json<&Headers>> {
+    (!headers.is_empty()).then_some(Json(headers))
+}
+
+fn delay_column(run_at: RunAt) -> Option<f64> {
+    match run_at {
+        RunAt::After(delay) => Some(delay.as_secs_f64()),
+        RunAt::Now | RunAt::At(_) => None,
+    }
+}
+
+fn time_column(run_at: RunAt) -> Option<DateTime<Utc>> {
+    match run_at {
+        RunAt::At(time) => Some(time),
+        RunAt::Now | RunAt::After(_) => None,
+    }
+}

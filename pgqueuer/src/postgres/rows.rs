@@ -1,0 +1,190 @@
+//! Rows to the types of the seam: the only place that names columns in Rust.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sqlx::{Row, postgres::PgRow};
+
+use crate::{
+    context::Headers,
+    job::JobId,
+    payload::{Codec, Payload},
+    store::{
+        ClaimKey, ClaimedJob, Counts, Crash, Failure, JobRecord, JobState, KindRecord, NextTick,
+        Promotion, ScheduleRecord, SessionId,
+    },
+};
+
+/// A claimed job with the place that it had in line.
+pub(super) struct ClaimedRow {
+    pub(super) job: ClaimedJob,
+    pub(super) position: i64,
+}
+
+/// The head of a lane. See `sql/lanes.sql`.
+pub(super) struct LaneRow {
+    pub(super) kind: String,
+    pub(super) priority: i16,
+    pub(super) cursor: i64,
+}
+
+pub(super) fn job_id(row: &PgRow) -> sqlx::Result<JobId> {
+    row.try_get::<i64, _>("id").map(JobId::from)
+}
+
+pub(super) fn lane(row: &PgRow) -> sqlx::Result<LaneRow> {
+    Ok(LaneRow {
+        kind: row.try_get("kind")?,
+        priority: row.try_get("priority")?,
+        cursor: row.try_get("cursor")?,
+    })
+}
+
+pub(super) fn claimed(row: &PgRow) -> sqlx::Result<ClaimedRow> {
+    Ok(ClaimedRow {
+        job: ClaimedJob {
+            key: ClaimKey {
+                id: job_id(row)?,
+                claim_number: row.try_get("claim_number")?,
+            },
+            kind: row.try_get("kind")?,
+            attempt: attempt(row, "attempt")?,
+            priority: row.try_get("priority")?,
+            payload: Payload {
+                codec: codec(row.try_get("codec")?),
+                bytes: row.try_get("payload")?,
+            },
+            headers: headers(row.try_get("headers")?),
+            enqueued_at: row.try_get("enqueued_at")?,
+        },
+        position: row.try_get("position")?,
+    })
+}
+
+pub(super) fn crash(row: &PgRow) -> sqlx::Result<Crash> {
+    Ok(Crash {
+        id: job_id(row)?,
+        kind: row.try_get("kind")?,
+        session: SessionId(row.try_get("session")?),
+        state: state(row)?,
+    })
+}
+
+pub(super) fn promotion(row: &PgRow) -> sqlx::Result<Promotion> {
+    let promoted: i64 = row.try_get("promoted")?;
+    let next_due_in: Option<f64> = row.try_get("next_due_in")?;
+    Ok(Promotion {
+        promoted: u32::try_from(promoted).unwrap_or(u32::MAX),
+        // A wait that is too long for a `Duration` is as good as the longest.
+        next_due_in: next_due_in
+            .map(|it| Duration::try_from_secs_f64(it.max(0.0)).unwrap_or(Duration::MAX)),
+    })
+}
+
+pub(super) fn kind(row: &PgRow) -> sqlx::Result<KindRecord> {
+    Ok(KindRecord {
+        kind: row.try_get("kind")?,
+        queue: row.try_get("queue")?,
+        priority: row.try_get("priority")?,
+        max_attempts: attempt(row, "max_attempts")?,
+        on_failure: row.try_get("on_failure")?,
+        retain_seconds: row.try_get("retain_seconds")?,
+        arguments: row.try_get("arguments")?,
+        source: row.try_get("source")?,
+    })
+}
+
+pub(super) fn schedule(row: &PgRow) -> sqlx::Result<ScheduleRecord> {
+    Ok(ScheduleRecord {
+        kind: row.try_get("kind")?,
+        rule: row.try_get("rule")?,
+        next_tick: row.try_get("next_tick")?,
+        last_tick: row.try_get("last_tick")?,
+    })
+}
+
+pub(super) fn next_tick(row: &PgRow) -> sqlx::Result<NextTick> {
+    Ok(NextTick {
+        kind: row.try_get("kind")?,
+        at: row.try_get("next_tick")?,
+        now: row.try_get("now")?,
+    })
+}
+
+pub(super) fn job_record(row: &PgRow) -> sqlx::Result<JobRecord> {
+    let bytes: Option<Vec<u8>> = row.try_get("payload")?;
+    let tag: Option<&str> = row.try_get("codec")?;
+    let failures: Option<Value> = row.try_get("failures")?;
+    Ok(JobRecord {
+        id: job_id(row)?,
+        kind: row.try_get("kind")?,
+        state: state(row)?,
+        priority: row.try_get("priority")?,
+        attempt: attempt(row, "attempt")?,
+        enqueued_at: row.try_get("enqueued_at")?,
+        run_at: row.try_get::<Option<DateTime<Utc>>, _>("run_at")?,
+        claimed_at: row.try_get("claimed_at")?,
+        finished_at: row.try_get("finished_at")?,
+        payload: bytes.zip(tag).map(|(bytes, tag)| Payload {
+            codec: codec(tag),
+            bytes,
+        }),
+        headers: headers(row.try_get("headers")?),
+        failures: read_failures(failures),
+    })
+}
+
+pub(super) fn counts(row: &PgRow) -> sqlx::Result<Counts> {
+    let count = |column| row.try_get::<i64, _>(column).map(i64::unsigned_abs);
+    Ok(Counts {
+        scheduled: count("scheduled")?,
+        available: count("available")?,
+        running: count("running")?,
+        held: count("held")?,
+    })
+}
+
+fn attempt(row: &PgRow, column: &str) -> sqlx::Result<u16> {
+    row.try_get::<i16, _>(column).map(i16::unsigned_abs)
+}
+
+fn state(row: &PgRow) -> sqlx::Result<JobState> {
+    let name: &str = row.try_get("state")?;
+    JobState::parse(name)
+        .ok_or_else(|| sqlx::Error::Decode(format!("unknown job state `{name}`").into()))
+}
+
+/// The column has a type of its own, so there is no third value.
+fn codec(tag: &str) -> Codec {
+    match tag {
+        "json" => Codec::Json,
+        _ => Codec::Framed,
+    }
+}
+
+/// Headers may have been written by anyone with SQL. What is not text is shown as JSON;
+/// one odd row must not spoil the claim that it is in.
+fn headers(column: Option<Value>) -> Headers {
+    let Some(Value::Object(entries)) = column else {
+        return Headers::new();
+    };
+    let text = |value| match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    };
+    entries
+        .into_iter()
+        .map(|(name, value)| (name, text(value)))
+        .collect()
+}
+
+fn read_failures(column: Option<Value>) -> Vec<Failure> {
+    let Some(Value::Array(entries)) = column else {
+        return Vec::new();
+    };
+    entries
+        .into_iter()
+        .filter_map(|entry| serde_json::from_value(entry).ok())
+        .collect()
+}

@@ -1,0 +1,103 @@
+//! Recurring jobs and published kinds: the tables that workers share.
+
+use sqlx::{PgPool, types::Json};
+
+use super::{enqueue::headers_column, failure::failed_to, rows, statements::Statements};
+use crate::{
+    error::Result,
+    job::JobId,
+    store::{KindRecord, NextTick, ScheduleToStore, Tick},
+};
+
+pub(super) async fn publish_kinds(
+    pool: &PgPool,
+    statements: &Statements,
+    kinds: &[KindRecord],
+) -> Result<()> {
+    let max_attempts = |it: &KindRecord| i16::try_from(it.max_attempts).unwrap_or(i16::MAX);
+    sqlx::query(statements.publish_kinds.text())
+        .bind(kinds.iter().map(|it| it.kind.as_str()).collect::<Vec<_>>())
+        .bind(kinds.iter().map(|it| it.queue.as_str()).collect::<Vec<_>>())
+        .bind(kinds.iter().map(|it| it.priority).collect::<Vec<_>>())
+        .bind(kinds.iter().map(max_attempts).collect::<Vec<_>>())
+        .bind(
+            kinds
+                .iter()
+                .map(|it| it.on_failure.as_str())
+                .collect::<Vec<_>>(),
+        )
+        .bind(kinds.iter().map(|it| it.retain_seconds).collect::<Vec<_>>())
+        .bind(
+            kinds
+                .iter()
+                .map(|it| Json(&it.arguments))
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            kinds
+                .iter()
+                .map(|it| it.source.as_str())
+                .collect::<Vec<_>>(),
+        )
+        .execute(pool)
+        .await
+        .map_err(failed_to("publish the kinds of this worker"))?;
+    Ok(())
+}
+
+pub(super) async fn store_schedules(
+    pool: &PgPool,
+    statements: &Statements,
+    schedules: &[ScheduleToStore],
+) -> Result<()> {
+    sqlx::query(statements.store_schedules.text())
+        .bind(
+            schedules
+                .iter()
+                .map(|it| it.kind.as_str())
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            schedules
+                .iter()
+                .map(|it| it.rule.as_str())
+                .collect::<Vec<_>>(),
+        )
+        .bind(schedules.iter().map(|it| it.next_tick).collect::<Vec<_>>())
+        .execute(pool)
+        .await
+        .map_err(failed_to("store schedules"))?;
+    Ok(())
+}
+
+pub(super) async fn next_ticks(
+    pool: &PgPool,
+    statements: &Statements,
+    kinds: &[&str],
+) -> Result<Vec<NextTick>> {
+    sqlx::query(statements.next_ticks.text())
+        .bind(kinds)
+        .try_map(|row| rows::next_tick(&row))
+        .fetch_all(pool)
+        .await
+        .map_err(failed_to("read the next ticks"))
+}
+
+pub(super) async fn tick(
+    pool: &PgPool,
+    statements: &Statements,
+    tick: &Tick,
+) -> Result<Option<JobId>> {
+    sqlx::query(statements.tick.text())
+        .bind(tick.job.kind.as_ref())
+        .bind(tick.due)
+        .bind(tick.next)
+        .bind(tick.job.priority)
+        .bind(tick.job.payload.codec.as_str())
+        .bind(tick.job.payload.bytes.as_slice())
+        .bind(headers_column(&tick.job.headers))
+        .try_map(|row| rows::job_id(&row))
+        .fetch_optional(pool)
+        .await
+        .map_err(failed_to("enqueue a scheduled job"))
+}

@@ -1,0 +1,54 @@
+-- Claims available jobs for one session, lane by lane, until the claim is full.
+--
+-- $1 session bigint, $2 kinds text[], $3 priorities smallint[], $4 cursors bigint[], $5 limit bigint
+--
+-- The lanes come best first. Each is read from its cursor by jobs_claim_idx; the outer
+-- LIMIT has no sort under it, so the plan stops at the lane that fills the claim and locks
+-- no row that it does not take.
+--
+-- The lock on the session's row keeps a rescuer away until the claim is committed: without
+-- it, a claim that races with the rescue of its own session could strand its jobs.
+WITH live AS MATERIALIZED (
+    SELECT id
+    FROM pgqueuer.sessions
+    WHERE id = $1
+      AND expires_at > now()
+    FOR KEY SHARE
+),
+-- MATERIALIZED is a fence: a plan that folds the LIMIT into the UPDATE can claim more.
+taken AS MATERIALIZED (
+    SELECT job.id
+    FROM live
+    CROSS JOIN unnest($2::text[], $3::smallint[], $4::bigint[]) AS lane (kind, priority, cursor)
+    CROSS JOIN LATERAL (
+        SELECT waiting.id
+        FROM pgqueuer.jobs AS waiting
+        WHERE waiting.kind = lane.kind
+          AND waiting.priority = lane.priority
+          AND waiting.position > lane.cursor
+          AND waiting.state = 'available'
+          AND waiting.claimed_by IS NULL
+        ORDER BY waiting.position
+        LIMIT $5
+        FOR UPDATE SKIP LOCKED
+    ) AS job
+    LIMIT $5
+)
+UPDATE pgqueuer.jobs AS job
+SET claimed_by = $1,
+    claimed_at = now(),
+    claim_number = job.claim_number + 1,
+    attempt = job.attempt + 1
+FROM taken
+WHERE job.id = taken.id
+RETURNING
+    job.id,
+    job.claim_number,
+    job.kind,
+    job.attempt,
+    job.priority,
+    job.position,
+    job.codec::text AS codec,
+    job.payload,
+    job.headers,
+    job.enqueued_at;

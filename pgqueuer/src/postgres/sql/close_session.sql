@@ -1,0 +1,20 @@
+-- Ends a session, and gives back what it still holds, at no attempt.
+--
+-- $1 session bigint
+--
+-- Reads the whole table, once in the life of a worker.
+WITH closed AS (
+    DELETE FROM pgqueuer.sessions
+    WHERE id = $1
+),
+given_back AS (
+    UPDATE pgqueuer.jobs
+    SET position = nextval('pgqueuer.positions'),
+        attempt = attempt - 1,
+        claimed_by = NULL
+    WHERE claimed_by = $1
+    RETURNING id
+)
+SELECT given_back.id
+FROM given_back
+CROSS JOIN pgqueuer.ring() AS rung;

@@ -1,0 +1,35 @@
+-- Adds jobs, and wakes the idle workers.
+--
+-- $1 kinds text[], $2 priorities smallint[], $3 codecs text[], $4 payloads bytea[],
+-- $5 headers jsonb[], $6 delays float8[] (seconds, or NULL), $7 run_ats timestamptz[] (or NULL)
+--
+-- One round trip for any number of jobs. The delay counts from the clock, not from the
+-- start of the transaction, which may be long ago.
+WITH entering AS MATERIALIZED (
+    SELECT
+        nextval('pgqueuer.positions') AS id,
+        job.*,
+        coalesce(job.due_at, clock_timestamp() + make_interval(secs => job.delay), now()) AS run_at
+    FROM unnest(
+        $1::text[], $2::smallint[], $3::text[], $4::bytea[], $5::jsonb[], $6::float8[], $7::timestamptz[]
+    ) WITH ORDINALITY AS job (kind, priority, codec, payload, headers, delay, due_at, ordinal)
+),
+inserted AS (
+    INSERT INTO pgqueuer.jobs (id, position, kind, priority, run_at, state, codec, payload, headers)
+    SELECT
+        id,
+        id,
+        kind,
+        priority,
+        run_at,
+        CASE WHEN run_at > now() THEN 'scheduled' ELSE 'available' END::pgqueuer.job_state,
+        codec::pgqueuer.payload_codec,
+        payload,
+        headers
+    FROM entering
+)
+SELECT entering.id
+FROM entering
+-- A function in FROM runs once, however many rows it is joined to.
+CROSS JOIN pgqueuer.ring() AS rung
+ORDER BY entering.ordinal;

@@ -1,0 +1,38 @@
+-- What is known of one job, waiting or finished.
+--
+-- $1 id bigint
+--
+-- Reads the primary key, then history_job_idx.
+SELECT
+    id,
+    kind,
+    CASE WHEN claimed_by IS NULL THEN state::text ELSE 'running' END AS state,
+    priority,
+    attempt,
+    enqueued_at,
+    run_at,
+    claimed_at,
+    NULL::timestamptz AS finished_at,
+    codec::text AS codec,
+    payload,
+    headers,
+    failures
+FROM pgqueuer.jobs
+WHERE id = $1
+UNION ALL
+SELECT
+    job_id,
+    kind,
+    ending::text,
+    priority,
+    attempt,
+    enqueued_at,
+    NULL,
+    claimed_at,
+    finished_at,
+    NULL,
+    NULL,
+    NULL,
+    failures
+FROM pgqueuer.history
+WHERE job_id = $1;

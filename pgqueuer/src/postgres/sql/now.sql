@@ -1,0 +1,2 @@
+-- The time, by the clock of the database. No parameters.
+SELECT clock_timestamp() AS now;

@@ -1,0 +1,41 @@
+-- Makes scheduled jobs that are due available, in the order of their times.
+--
+-- $1 limit bigint
+--
+-- Reads jobs_scheduled_idx from its front. Returns how many, and in how many seconds the
+-- next one is due (NULL if none waits).
+WITH due AS MATERIALIZED (
+    SELECT id
+    FROM pgqueuer.jobs
+    WHERE state = 'scheduled'
+      AND run_at <= now()
+    ORDER BY run_at, id
+    LIMIT $1
+    FOR UPDATE SKIP LOCKED
+),
+placed AS MATERIALIZED (
+    SELECT id, nextval('pgqueuer.positions') AS position
+    FROM due
+),
+promoted AS (
+    UPDATE pgqueuer.jobs AS job
+    SET state = 'available',
+        position = placed.position
+    FROM placed
+    WHERE job.id = placed.id
+    RETURNING job.id
+),
+rung AS MATERIALIZED (
+    SELECT count(*) AS promoted
+    FROM promoted
+    CROSS JOIN pgqueuer.ring() AS rung
+)
+SELECT
+    rung.promoted,
+    (
+        SELECT extract(epoch FROM min(run_at) - clock_timestamp())::float8
+        FROM pgqueuer.jobs
+        WHERE state = 'scheduled'
+          AND run_at > now()
+    ) AS next_due_in
+FROM rung;

@@ -1,0 +1,89 @@
+-- Ends the sessions whose lease has run out, and frees their jobs. The attempt counts, so
+-- that a job which kills its worker does not run for ever.
+--
+-- No parameters. Reads the jobs only when a session has died. A session that is claiming
+-- at this moment is locked, and left for the next time.
+--
+-- What a kind allows is read from pgqueuer.kinds, where its workers published it; a kind that
+-- is not there has 25 attempts and is held.
+WITH expired AS MATERIALIZED (
+    SELECT id, worker
+    FROM pgqueuer.sessions
+    WHERE expires_at <= now()
+    FOR UPDATE SKIP LOCKED
+),
+dead AS (
+    DELETE FROM pgqueuer.sessions AS session
+    USING expired
+    WHERE session.id = expired.id
+),
+orphans AS MATERIALIZED (
+    SELECT
+        job.id,
+        expired.id AS session,
+        job.attempt >= coalesce(known.max_attempts, 25) AS used_up,
+        coalesce(known.on_failure, 'hold') AS on_failure,
+        coalesce(known.retain_seconds, 0) AS retain_seconds,
+        jsonb_build_object(
+            'attempt', job.attempt,
+            'reason', 'crash',
+            'message', format('worker "%s" (session %s) died or lost its lease', expired.worker, expired.id)
+        ) AS failure
+    FROM expired
+    JOIN pgqueuer.jobs AS job ON job.claimed_by = expired.id
+    LEFT JOIN pgqueuer.kinds AS known ON known.kind = job.kind
+    FOR UPDATE OF job
+),
+kept AS (
+    UPDATE pgqueuer.jobs AS job
+    SET state = CASE WHEN orphans.used_up THEN 'held' ELSE 'available' END::pgqueuer.job_state,
+        position = nextval('pgqueuer.positions'),
+        claimed_by = NULL,
+        failures = pgqueuer.add_failure(job.failures, orphans.failure)
+    FROM orphans
+    WHERE job.id = orphans.id
+      AND NOT (orphans.used_up AND orphans.on_failure = 'discard')
+    RETURNING job.id, job.kind, orphans.session, job.state::text AS state
+),
+discarded AS (
+    DELETE FROM pgqueuer.jobs AS job
+    USING orphans
+    WHERE job.id = orphans.id
+      AND orphans.used_up
+      AND orphans.on_failure = 'discard'
+    RETURNING
+        job.id,
+        job.kind,
+        job.enqueued_at,
+        job.claimed_at,
+        job.attempt,
+        job.priority,
+        orphans.session,
+        orphans.retain_seconds,
+        pgqueuer.add_failure(job.failures, orphans.failure) AS failures
+),
+recorded AS (
+    INSERT INTO pgqueuer.history
+        (job_id, kind, enqueued_at, claimed_at, expires_at, session, attempt, priority, ending, failures)
+    SELECT
+        id,
+        kind,
+        enqueued_at,
+        claimed_at,
+        now() + make_interval(secs => retain_seconds),
+        session,
+        attempt,
+        priority,
+        'discarded',
+        failures
+    FROM discarded
+    WHERE retain_seconds > 0
+),
+crashes AS (
+    SELECT id, kind, session, state FROM kept
+    UNION ALL
+    SELECT id, kind, session, 'discarded' FROM discarded
+)
+SELECT crashes.id, crashes.kind, crashes.session, crashes.state
+FROM crashes
+CROSS JOIN pgqueuer.ring() AS rung;

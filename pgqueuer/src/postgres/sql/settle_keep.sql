@@ -1,0 +1,30 @@
+-- Keeps jobs in the queue after an attempt: to run again now or later, or held.
+--
+-- $1 session bigint, $2 ids bigint[], $3 claim_numbers integer[], $4 states text[],
+-- $5 delays float8[] (seconds), $6 attempts_given_back smallint[] (0 or 1), $7 failures jsonb[] (or NULL)
+--
+-- Fenced by session and claim number, as settle_end.sql is. A job that becomes available
+-- goes to the end of its line: nothing may reappear behind the cursors of other workers.
+-- Returns the ids that were settled.
+WITH settled AS (
+    SELECT *
+    FROM unnest($2::bigint[], $3::integer[], $4::text[], $5::float8[], $6::smallint[], $7::jsonb[])
+        AS settled (id, claim_number, state, delay, given_back, failure)
+),
+kept AS (
+    UPDATE pgqueuer.jobs AS job
+    SET state = settled.state::pgqueuer.job_state,
+        position = nextval('pgqueuer.positions'),
+        run_at = now() + make_interval(secs => settled.delay),
+        attempt = job.attempt - settled.given_back,
+        claimed_by = NULL,
+        failures = pgqueuer.add_failure(job.failures, settled.failure)
+    FROM settled
+    WHERE job.id = settled.id
+      AND job.claimed_by = $1
+      AND job.claim_number = settled.claim_number
+    RETURNING job.id, settled.state
+)
+SELECT kept.id
+FROM kept
+CROSS JOIN pgqueuer.ring() AS rung;

@@ -1,0 +1,77 @@
+//! Every statement of this crate, rendered once for one schema.
+
+use std::sync::{Arc, LazyLock};
+
+use sqlx::AssertSqlSafe;
+
+use super::schema_name::SchemaName;
+
+/// One SQL text. Cloning is cheap, and the text stays the same, so that prepared
+/// statements are found again.
+#[derive(Clone, Debug)]
+pub(super) struct Statement(Arc<str>);
+
+impl Statement {
+    pub(super) fn render(text: &str, schema: &SchemaName) -> Self {
+        Self(schema.render(text).into())
+    }
+
+    // Safe because the only dynamic part is a schema name that `SchemaName` has checked
+    // and quoted. This is the one place that may say `AssertSqlSafe`.
+    pub(super) fn text(&self) -> AssertSqlSafe<Arc<str>> {
+        AssertSqlSafe(Arc::clone(&self.0))
+    }
+}
+
+macro_rules! statements {
+    ($($name:ident),+ $(,)?) => {
+        /// One field for each file in `sql/`.
+        #[derive(Debug)]
+        pub(super) struct Statements {
+            $(pub(super) $name: Statement,)+
+        }
+
+        impl Statements {
+            pub(super) fn render(schema: &SchemaName) -> Self {
+                Self {
+                    $($name: Statement::render(
+                        include_str!(concat!("sql/", stringify!($name), ".sql")),
+                        schema,
+                    ),)+
+                }
+            }
+        }
+    };
+}
+
+statements! {
+    enqueue,
+    open_session,
+    renew_session,
+    close_session,
+    rescue,
+    lanes,
+    claim,
+    settle_end,
+    settle_keep,
+    promote,
+    publish_kinds,
+    list_kinds,
+    store_schedules,
+    list_schedules,
+    next_ticks,
+    tick,
+    prune,
+    now,
+    get_job,
+    count_jobs,
+}
+
+impl Statements {
+    /// For the schema `pgqueuer`, which those use who have no handle but a connection.
+    pub(super) fn of_default_schema() -> &'static Self {
+        static DEFAULT: LazyLock<Statements> =
+            LazyLock::new(|| Statements::render(&SchemaName::default()));
+        &DEFAULT
+    }
+}

@@ -1,0 +1,21 @@
+-- Removes what the migrations have made. The schema itself stays if there is anything of
+-- somebody else's in it.
+DROP FUNCTION IF EXISTS pgqueuer.enqueue;
+DROP FUNCTION IF EXISTS pgqueuer.ring;
+DROP FUNCTION IF EXISTS pgqueuer.add_failure;
+DROP TABLE IF EXISTS
+    pgqueuer.jobs,
+    pgqueuer.sessions,
+    pgqueuer.history,
+    pgqueuer.kinds,
+    pgqueuer.schedules,
+    pgqueuer.migrations;
+DROP SEQUENCE IF EXISTS pgqueuer.positions;
+DROP TYPE IF EXISTS pgqueuer.job_state, pgqueuer.job_ending, pgqueuer.payload_codec;
+DO $$
+    BEGIN
+        EXECUTE 'DROP SCHEMA ' || left('pgqueuer.', -1);
+    EXCEPTION
+        WHEN dependent_objects_still_exist THEN NULL;
+    END
+$$;

@@ -1,0 +1,29 @@
+//! The names that generated code uses. Not public API: they change without notice.
+
+pub use inventory;
+pub use serde;
+
+pub use crate::backoff::Backoff;
+pub use crate::{
+    context::Context,
+    error::Result,
+    job::{Argument, HandlerFuture, Job, Source},
+    options::{JobOptions, OnFailure},
+    outcome::IntoOutcome,
+    payload::{Codec, FrameWriter, Payload},
+    registry::JobDescriptor,
+    resources::{Inject, Requirement},
+    schedule::Schedule,
+};
+
+use std::future::Future;
+
+/// Boxes the call of a handler. A function of its own, so that a handler that is
+/// not `Send` is told so in terms of the handler.
+pub fn handler_future<F, R>(future: F) -> HandlerFuture
+where
+    F: Future<Output = R> + Send + 'static,
+    R: IntoOutcome,
+{
+    Box::pin(async move { future.await.into_outcome() })
+}

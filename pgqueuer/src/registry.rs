@@ -1,0 +1,196 @@
+//! Which kinds a worker knows, and how it runs them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    context::Context,
+    error::{Error, Result},
+    job::{Argument, HandlerFuture, Job, Source},
+    options::{JobOptions, validate_name},
+    payload::Payload,
+    resources::{Requirement, Resources},
+    schedule::Schedule,
+    store::KindRecord,
+};
+
+/// Everything about a kind, without its type: what `#[job]` registers.
+///
+/// Not generic, so that one list can hold all of them.
+#[derive(Clone, Copy, Debug)]
+pub struct JobDescriptor {
+    /// See [`Job::KIND`].
+    pub kind: &'static str,
+    /// See [`Job::ALIASES`].
+    pub aliases: &'static [&'static str],
+    /// See [`Job::OPTIONS`].
+    pub options: JobOptions,
+    /// See [`Job::SOURCE`].
+    pub source: Source,
+    /// See [`Job::ARGUMENTS`].
+    pub arguments: &'static [Argument],
+    /// See [`Job::SCHEDULE`].
+    pub schedule: Option<Schedule>,
+    requirements: fn() -> Vec<Requirement>,
+    check: fn(&Payload) -> Result<()>,
+    start: fn(&Payload, Context) -> Result<Start>,
+}
+
+/// A handler that was started, or the reason why it could not be.
+pub(crate) enum Start {
+    Running(HandlerFuture),
+    /// The payload does not decode: trying again would not help.
+    Undecodable(Error),
+}
+
+inventory::collect!(JobDescriptor);
+
+impl JobDescriptor {
+    /// The descriptor of a job type.
+    #[must_use]
+    pub const fn of<J: Job>() -> Self {
+        Self {
+            kind: J::KIND,
+            aliases: J::ALIASES,
+            options: J::OPTIONS,
+            source: J::SOURCE,
+            arguments: J::ARGUMENTS,
+            schedule: J::SCHEDULE,
+            requirements: J::requirements,
+            check: |payload| payload.decode::<J>().map(drop),
+            start: |payload, context| match payload.decode::<J>() {
+                Ok(job) => job.run(context).map(Start::Running),
+                Err(error) => Ok(Start::Undecodable(error)),
+            },
+        }
+    }
+
+    /// Checks that a payload decodes as this kind of job.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Payload`](crate::ErrorKind::Payload), naming the argument.
+    pub fn check(&self, payload: &Payload) -> Result<()> {
+        (self.check)(payload)
+    }
+
+    /// Whether both describe the same type.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        (self.kind, self.source) == (other.kind, other.source) && self.source != Source::UNKNOWN
+    }
+
+    pub(crate) fn start(&self, payload: &Payload, context: Context) -> Result<Start> {
+        (self.start)(payload, context)
+    }
+
+    /// The kind and its aliases.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.kind).chain(self.aliases.iter().copied())
+    }
+}
+
+/// The kinds of one worker.
+#[derive(Clone, Debug)]
+pub(crate) struct Registry {
+    by_name: BTreeMap<&'static str, JobDescriptor>,
+}
+
+impl Registry {
+    /// Checks the jobs together.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if there is none, if two share
+    /// a kind or an alias, or if an option is out of range.
+    pub(crate) fn new(jobs: impl IntoIterator<Item = JobDescriptor>) -> Result<Self> {
+        let mut by_name: BTreeMap<&'static str, JobDescriptor> = BTreeMap::new();
+        for job in jobs {
+            job.options.validate(job.kind)?;
+            for name in job.names() {
+                validate_name("kind", name)?;
+                if let Some(other) = by_name.insert(name, job) {
+                    return Err(Error::config(format!(
+                        "two jobs answer to the kind `{name}`: one at {}, the other at {}; \
+                         give one of them another `name`",
+                        other.source, job.source
+                    )));
+                }
+            }
+        }
+        if by_name.is_empty() {
+            return Err(Error::config(
+                "no job is registered; if the jobs live in another crate, the linker left it \
+                 out because nothing names it: add `use my_jobs as _;` to your `main.rs`",
+            ));
+        }
+        Ok(Self { by_name })
+    }
+
+    /// Every job that the linker has put into this program.
+    pub(crate) fn linked() -> impl Iterator<Item = JobDescriptor> {
+        inventory::iter::<JobDescriptor>().copied()
+    }
+
+    pub(crate) fn get(&self, kind: &str) -> Option<&JobDescriptor> {
+        self.by_name.get(kind)
+    }
+
+    /// The jobs, each once, by kind.
+    pub(crate) fn jobs(&self) -> impl Iterator<Item = &JobDescriptor> {
+        self.by_name
+            .iter()
+            .filter(|(name, job)| **name == job.kind)
+            .map(|(_, job)| job)
+    }
+
+    /// All the names that are answered to, aliases too, with their jobs.
+    pub(crate) fn names(&self) -> impl Iterator<Item = (&'static str, &JobDescriptor)> {
+        self.by_name.iter().map(|(name, job)| (*name, job))
+    }
+
+    /// What tools without the types should know: one record for each name.
+    pub(crate) fn records(&self) -> Vec<KindRecord> {
+        let record = |(name, job): (&'static str, &JobDescriptor)| KindRecord {
+            kind: name.to_owned(),
+            queue: job.options.queue.to_owned(),
+            priority: job.options.priority,
+            max_attempts: job.options.max_attempts,
+            on_failure: job.options.on_failure.as_str().to_owned(),
+            retain_seconds: i64::try_from(job.options.retain.as_secs()).unwrap_or(i64::MAX),
+            arguments: serde_json::json!(job.arguments),
+            source: job.source.to_string(),
+        };
+        self.names().map(record).collect()
+    }
+
+    /// Keeps the kinds of some queues only.
+    pub(crate) fn retain_queues(&mut self, keep: &BTreeSet<String>) {
+        self.by_name
+            .retain(|_, job| keep.contains(job.options.queue));
+    }
+
+    /// Refuses a worker that lacks a resource, listing all that are missing.
+    pub(crate) fn check_resources(&self, resources: &Resources) -> Result<()> {
+        let mut missing: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
+        for job in self.jobs() {
+            for requirement in (job.requirements)() {
+                if !resources.contains(&requirement) {
+                    missing
+                        .entry(requirement.type_name())
+                        .or_default()
+                        .push(format!("`{}` ({})", job.kind, job.source));
+                }
+            }
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let list: Vec<String> = missing
+            .into_iter()
+            .map(|(name, jobs)| format!("`State<{name}>` for {}", jobs.join(", ")))
+            .collect();
+        Err(Error::config(format!(
+            "missing: {}; give each to the worker with `.state(…)`",
+            list.join("; ")
+        )))
+    }
+}

@@ -1,0 +1,216 @@
+//! A running worker: which loops it has, and in what order they start and stop.
+//!
+//! ```text
+//!            ┌───────── bell, poll ─────────┐
+//!            ▼                              ▼
+//!  fetcher ──claim──► attempts ──► settler  upkeep (promote, rescue, prune)
+//!                        │            │     scheduler
+//!                        └── session ─┘
+//! ```
+//!
+//! # Start
+//!
+//! The schema is checked and the session opened before anything else: what is wrong then is
+//! reported to the caller. From there on no error ends a loop; it is logged, the loop waits a
+//! little longer each time, and goes on.
+//!
+//! # Stop
+//!
+//! 1. The fetcher, the scheduler and the upkeep end. Nothing more is claimed.
+//! 2. Running attempts have the grace period. Then they are cancelled, and a second later
+//!    dropped; those that were cut off are given back.
+//! 3. The settler writes what is left, and ends.
+//! 4. The session closes. Its renewal stops last, because until here its jobs were ours.
+
+mod attempt;
+mod fetcher;
+mod panics;
+mod scheduler;
+mod session;
+mod settler;
+mod slots;
+mod stop;
+mod upkeep;
+mod wakeups;
+
+pub(crate) use stop::Stop;
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use tokio_util::task::TaskTracker;
+use tracing::{Instrument, info, info_span, warn};
+
+use crate::{
+    error::{Chain, Result},
+    store::{KindRecord, Store},
+    worker::Worker,
+};
+use attempt::Attempts;
+use fetcher::Fetcher;
+use session::Sessions;
+use settler::Settler;
+use slots::Slots;
+use wakeups::Wakeups;
+
+/// Whether a worker ends when there is nothing to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Continuous,
+    Drain,
+}
+
+/// What a worker did in its life: how the attempts ended that it wrote down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// Jobs that are done.
+    pub completed: u64,
+    /// Attempts that failed and will be repeated.
+    pub retried: u64,
+    /// Jobs that were parked for a person.
+    pub held: u64,
+    /// Jobs that were given up, as their kind asks for.
+    pub discarded: u64,
+    /// Jobs that ended as cancelled.
+    pub cancelled: u64,
+    /// Attempts that asked to be repeated later, at no cost.
+    pub snoozed: u64,
+    /// Jobs that were given back because the worker stopped.
+    pub given_back: u64,
+    /// Attempts whose job was no longer this worker's when they ended.
+    pub lost: u64,
+}
+
+/// Runs a worker to its end.
+pub(crate) async fn run(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
+    let span = info_span!("worker", worker.name = %worker.config.name);
+    run_in_span(worker, mode, stop).instrument(span).await
+}
+
+async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
+    let Worker {
+        pgq,
+        registry,
+        resources,
+        queue_concurrency,
+        config,
+    } = worker;
+    let store: Arc<dyn Store> = Arc::clone(pgq.store());
+    panics::install_hook();
+
+    store.verify().await?;
+    let kinds: Vec<KindRecord> = registry.records();
+    store.publish_kinds(&kinds).await?;
+    scheduler::store_schedules(&*store, &registry).await?;
+    let sessions = Sessions::open(Arc::clone(&store), &config).await?;
+    info!(
+        session = %sessions.current().id,
+        jobs = registry.jobs().count(),
+        concurrency = config.concurrency,
+        "worker started"
+    );
+
+    let loops = TaskTracker::new();
+    let renewal = spawn(&loops, sessions.clone().renew());
+    let (settler, settling) = Settler::start(Arc::clone(&store), &config);
+    let settling = spawn(&loops, settling);
+    let wakeups = Wakeups::new(&config);
+    let listening = spawn(&loops, wakeups.clone().listen(Arc::clone(&store)));
+    let attempts = Attempts::new(Arc::clone(&registry), resources, settler.clone());
+    let upkeep = spawn(
+        &loops,
+        upkeep::run(
+            Arc::clone(&store),
+            wakeups.clone(),
+            config.clone(),
+            stop.graceful.clone(),
+        ),
+    );
+    let scheduling = spawn(
+        &loops,
+        scheduler::run(
+            Arc::clone(&store),
+            Arc::clone(&registry),
+            stop.graceful.clone(),
+        ),
+    );
+
+    let fetcher = Fetcher {
+        store: Arc::clone(&store),
+        sessions: sessions.clone(),
+        slots: Slots::new(config.concurrency, &queue_concurrency, &registry),
+        attempts: attempts.clone(),
+        settler: settler.clone(),
+        wakeups,
+        mode,
+    };
+    fetcher.run(&stop.graceful).await;
+
+    // A drain ends by itself: the other loops are still to be told.
+    stop.graceful.cancel();
+    info!(running = attempts.running(), "worker stops");
+    upkeep.await;
+    scheduling.await;
+    listening.abort();
+    attempts.finish(config.shutdown_grace, &stop.now).await;
+    settler.finish();
+    settling.await;
+    sessions.close().await;
+    renewal.await;
+    let report = settler.report();
+    info!(?report, "worker stopped");
+    Ok(report)
+}
+
+/// A loop of a worker. Awaiting it waits for its end.
+struct Loop(tokio::task::JoinHandle<()>);
+
+impl Loop {
+    fn abort(self) {
+        self.0.abort();
+    }
+}
+
+impl std::future::IntoFuture for Loop {
+    type Output = ();
+    type IntoFuture = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            if let Err(error) = self.0.await {
+                warn!(error = %Chain(&error), "a loop of the worker ended early");
+            }
+        })
+    }
+}
+
+fn spawn(loops: &TaskTracker, work: impl Future<Output = ()> + Send + 'static) -> Loop {
+    Loop(loops.spawn(work.in_current_span()))
+}
+
+/// How long to wait after failures: longer each time, and never in step with others.
+#[derive(Debug, Default)]
+struct Patience {
+    failures: u32,
+}
+
+impl Patience {
+    /// Guesses: soon enough for a blip, seldom enough for a server that is starting.
+    const FIRST: Duration = Duration::from_millis(100);
+    const LONGEST: Duration = Duration::from_secs(5);
+
+    fn reset(&mut self) {
+        self.failures = 0;
+    }
+
+    fn next_wait(&mut self) -> Duration {
+        let doubled = Self::FIRST * 2_u32.saturating_pow(self.failures.min(10));
+        self.failures += 1;
+        spread(doubled.min(Self::LONGEST), 0.3)
+    }
+}
+
+/// The wait, give or take a share of it.
+fn spread(wait: Duration, share: f64) -> Duration {
+    wait.mul_f64(1.0 + share * (fastrand::f64() * 2.0 - 1.0))
+}

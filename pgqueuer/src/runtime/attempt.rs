@@ -1,0 +1,380 @@
+//! One attempt: decode, run, and say how it ended.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{Instrument, debug, warn};
+
+use super::{
+    panics,
+    session::Session,
+    settler::{Settled, Settler},
+    slots::Slot,
+};
+use crate::{
+    context::{Context, Inner},
+    error::Chain,
+    options::OnFailure,
+    outcome::Outcome,
+    registry::{JobDescriptor, Registry, Start},
+    resources::Resources,
+    store::{Attempted, ClaimedJob, Disposition, Ending, Failure, FailureReason, Settlement},
+    telemetry,
+};
+
+/// How long a handler may go on after it was cancelled, before it is dropped.
+const CANCEL_GRACE: Duration = Duration::from_secs(1);
+
+/// The longest message and the longest backtrace that are kept, in bytes.
+const MAX_MESSAGE_BYTES: usize = 8 * 1024;
+const MAX_BACKTRACE_BYTES: usize = 16 * 1024;
+
+/// Starts attempts, and knows those that run.
+#[derive(Clone, Debug)]
+pub(super) struct Attempts {
+    registry: Arc<Registry>,
+    resources: Arc<Resources>,
+    settler: Settler,
+    running: TaskTracker,
+    /// The grace period is over.
+    cancel: CancellationToken,
+    /// Not even the time to clean up is left.
+    drop_now: CancellationToken,
+}
+
+/// How an attempt ended, before it is decided what that means for the job.
+enum End {
+    Outcome(Outcome),
+    Undecodable(String),
+    Panicked(panics::Caught),
+    TimedOut,
+    /// The worker stops, or has lost the job.
+    CutOff,
+}
+
+impl Attempts {
+    pub(super) fn new(
+        registry: Arc<Registry>,
+        resources: Arc<Resources>,
+        settler: Settler,
+    ) -> Self {
+        Self {
+            registry,
+            resources,
+            settler,
+            running: TaskTracker::new(),
+            cancel: CancellationToken::new(),
+            drop_now: CancellationToken::new(),
+        }
+    }
+
+    /// How many are running, or waiting to be written down.
+    pub(super) fn running(&self) -> usize {
+        self.running.len()
+    }
+
+    /// Starts an attempt. Its slot is free as soon as the handler is through.
+    pub(super) fn start(&self, job: ClaimedJob, session: Session, slot: Slot) {
+        let this = self.clone();
+        let span = telemetry::attempt_span(&job);
+        let attempt = async move { this.run(job, session, slot).await };
+        self.running.spawn(attempt.instrument(span));
+    }
+
+    async fn run(self, job: ClaimedJob, session: Session, slot: Slot) {
+        let Some(descriptor) = self.registry.get(&job.kind) else {
+            // Not reached: only kinds of the registry are claimed.
+            warn!("no handler for this kind; giving the job back");
+            self.settle(&job, session, slot, Settled::GivenBack, give_back(), None)
+                .await;
+            return;
+        };
+        let end = self.run_handler(descriptor, &job, &session).await;
+        if session.lost.is_cancelled() {
+            warn!("the lease was lost during this attempt; its result is dropped");
+            self.settler.count(Settled::Lost);
+            return;
+        }
+        let verdict = verdict(descriptor, &job, end);
+        self.settle(
+            &job,
+            session,
+            slot,
+            verdict.settled,
+            verdict.disposition,
+            verdict.failure,
+        )
+        .await;
+    }
+
+    async fn settle(
+        &self,
+        job: &ClaimedJob,
+        session: Session,
+        slot: Slot,
+        settled: Settled,
+        disposition: Disposition,
+        failure: Option<Failure>,
+    ) {
+        // First a place in the batch, then the slot: so that a store which is slow to write
+        // holds up the claims, and results do not pile up in memory.
+        let place = self.settler.reserve().await;
+        drop(slot);
+        let settlement = Settlement {
+            key: job.key,
+            disposition,
+            failure,
+        };
+        place.send(session.id, settlement, settled);
+    }
+
+    async fn run_handler(
+        &self,
+        descriptor: &JobDescriptor,
+        job: &ClaimedJob,
+        session: &Session,
+    ) -> End {
+        let cancellation = CancellationToken::new();
+        let timeout = descriptor.options.timeout;
+        let context = Context::new(Inner {
+            job_id: job.key.id,
+            kind: job.kind.clone(),
+            attempt: job.attempt,
+            max_attempts: descriptor.options.max_attempts,
+            priority: job.priority,
+            enqueued_at: job.enqueued_at,
+            headers: job.headers.clone(),
+            deadline: timeout.map(|it| Instant::now() + it),
+            cancellation: cancellation.clone(),
+            resources: Arc::clone(&self.resources),
+        });
+        // Decoding is within: a `Deserialize` of the user's may panic, too.
+        let handler = panics::catch(async {
+            match descriptor.start(&job.payload, context) {
+                Ok(Start::Running(handler)) => End::Outcome(handler.await),
+                Ok(Start::Undecodable(error)) => End::Undecodable(Chain(&error).to_string()),
+                Err(error) => End::Outcome(Outcome::Failed(Chain(&error).to_string())),
+            }
+        });
+        let mut handler =
+            std::pin::pin!(async move { handler.await.unwrap_or_else(End::Panicked) });
+
+        let cut_off = tokio::select! {
+            biased;
+            end = &mut handler => return end,
+            () = sleep_for(timeout) => End::TimedOut,
+            () = self.cancel.cancelled() => End::CutOff,
+            () = session.lost.cancelled() => End::CutOff,
+        };
+        cancellation.cancel();
+        self.after_cancel(handler, cut_off).await
+    }
+
+    /// Lets a cancelled handler clean up. If it comes to a good end, that counts.
+    async fn after_cancel(
+        &self,
+        handler: Pin<&mut impl Future<Output = End>>,
+        cut_off: End,
+    ) -> End {
+        tokio::select! {
+            biased;
+            end = handler => match end {
+                End::Outcome(Outcome::Failed(_)) => cut_off,
+                finished => finished,
+            },
+            () = self.drop_now.cancelled() => cut_off,
+            () = tokio::time::sleep(CANCEL_GRACE) => cut_off,
+        }
+    }
+
+    /// Waits for the running attempts: for the grace period, then cancelled, then dropped.
+    pub(super) async fn finish(&self, grace: Duration, now: &CancellationToken) {
+        self.running.close();
+        let all_done = self.running.wait();
+        tokio::pin!(all_done);
+        tokio::select! {
+            () = &mut all_done => return,
+            () = tokio::time::sleep(grace) => {
+                warn!(running = self.running(), "the grace period is over; cancelling the rest");
+            }
+            () = now.cancelled() => {
+                warn!(running = self.running(), "told to stop at once; cancelling the rest");
+            }
+        }
+        self.cancel.cancel();
+        tokio::select! {
+            () = &mut all_done => return,
+            () = now.cancelled() => self.drop_now.cancel(),
+        }
+        // A handler that blocks its thread cannot be dropped. Do not wait for it for ever:
+        // its session ends, and another worker takes the job.
+        if tokio::time::timeout(2 * CANCEL_GRACE, all_done)
+            .await
+            .is_err()
+        {
+            warn!(
+                running = self.running(),
+                "handlers block their threads; leaving them behind"
+            );
+        }
+    }
+}
+
+async fn sleep_for(timeout: Option<Duration>) {
+    match timeout {
+        Some(timeout) => tokio::time::sleep(timeout).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What an end means for the job.
+struct Verdict {
+    settled: Settled,
+    disposition: Disposition,
+    failure: Option<Failure>,
+}
+
+fn give_back() -> Disposition {
+    Disposition::Again {
+        after: Duration::ZERO,
+        attempted: Attempted::GivenBack,
+    }
+}
+
+fn verdict(descriptor: &JobDescriptor, job: &ClaimedJob, end: End) -> Verdict {
+    let options = &descriptor.options;
+    let span = tracing::Span::current();
+    let backoff = options.backoff.delay(job.attempt);
+    let (reason, message, backtrace, wait) = match end {
+        End::Outcome(outcome) => {
+            telemetry::record_outcome(&span, &outcome);
+            match outcome {
+                Outcome::Completed => {
+                    debug!("completed");
+                    return ended(Settled::Completed, Ending::Completed, options.retain, None);
+                }
+                Outcome::Cancelled(message) => {
+                    debug!(message, "cancelled");
+                    let failure = failure(job, FailureReason::Error, &message, None);
+                    let retain = options.retain;
+                    return ended(Settled::Cancelled, Ending::Cancelled, retain, Some(failure));
+                }
+                Outcome::Snoozed(after) => {
+                    debug!(?after, "snoozed");
+                    return Verdict {
+                        settled: Settled::Snoozed,
+                        disposition: Disposition::Again {
+                            after,
+                            attempted: Attempted::GivenBack,
+                        },
+                        failure: None,
+                    };
+                }
+                Outcome::Held(message) => {
+                    warn!(message, "held");
+                    return held(failure(job, FailureReason::Error, &message, None));
+                }
+                Outcome::Failed(message) => (FailureReason::Error, message, None, backoff),
+                Outcome::Retry(after, message) => (FailureReason::Error, message, None, after),
+            }
+        }
+        End::CutOff => {
+            debug!("cut off; giving the job back");
+            return Verdict {
+                settled: Settled::GivenBack,
+                disposition: give_back(),
+                failure: None,
+            };
+        }
+        End::Undecodable(message) => {
+            warn!(message, "the payload does not decode; holding the job");
+            return held(failure(job, FailureReason::Undecodable, &message, None));
+        }
+        End::Panicked(panic) => (
+            FailureReason::Panic,
+            panic.message,
+            panic.backtrace,
+            backoff,
+        ),
+        End::TimedOut => {
+            let timeout = options.timeout.unwrap_or_default();
+            let message = format!("took longer than its timeout of {timeout:?}");
+            (FailureReason::Timeout, message, None, backoff)
+        }
+    };
+
+    let failure = failure(job, reason, &message, backtrace);
+    if job.attempt < options.max_attempts {
+        warn!(message, retry_in = ?wait, "failed");
+        return Verdict {
+            settled: Settled::Retried,
+            disposition: Disposition::Again {
+                after: wait,
+                attempted: Attempted::Counts,
+            },
+            failure: Some(failure),
+        };
+    }
+    match options.on_failure {
+        OnFailure::Hold => {
+            warn!(message, "failed for the last time; holding the job");
+            held(failure)
+        }
+        OnFailure::Discard => {
+            warn!(message, "failed for the last time; discarding the job");
+            ended(
+                Settled::Discarded,
+                Ending::Discarded,
+                options.retain,
+                Some(failure),
+            )
+        }
+    }
+}
+
+fn ended(settled: Settled, ending: Ending, retain: Duration, failure: Option<Failure>) -> Verdict {
+    Verdict {
+        settled,
+        disposition: Disposition::End { ending, retain },
+        failure,
+    }
+}
+
+fn held(failure: Failure) -> Verdict {
+    Verdict {
+        settled: Settled::Held,
+        disposition: Disposition::Hold,
+        failure: Some(failure),
+    }
+}
+
+fn failure(
+    job: &ClaimedJob,
+    reason: FailureReason,
+    message: &str,
+    backtrace: Option<String>,
+) -> Failure {
+    Failure {
+        attempt: job.attempt,
+        failed_at: None,
+        reason,
+        message: storable(message, MAX_MESSAGE_BYTES),
+        backtrace: backtrace.map(|it| storable(&it, MAX_BACKTRACE_BYTES)),
+    }
+}
+
+/// Text that any database can store: not too long, and without NUL, which PostgreSQL has no
+/// room for in `text` or `jsonb`.
+fn storable(text: &str, max_bytes: usize) -> String {
+    let end = text.floor_char_boundary(max_bytes);
+    let mut kept = text[..end].replace('\0', "\u{fffd}");
+    if end < text.len() {
+        kept.push('…');
+    }
+    kept
+}

@@ -1,0 +1,277 @@
+//! The settler: writes results in batches, and does not lose one.
+//!
+//! A result waits until the batch is full or a few milliseconds old. If the store refuses, the
+//! batch is tried again until it is written: forgetting it would run the jobs once more. The
+//! queue of results is bounded, so a store that is away holds up the worker, not the memory.
+
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+
+use super::{Patience, Report};
+use crate::{
+    config::WorkerConfig,
+    error::Chain,
+    store::{ClaimKey, SessionId, Settlement, Store},
+};
+
+/// How an attempt is counted once it is written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Settled {
+    Completed,
+    Retried,
+    Held,
+    Discarded,
+    Cancelled,
+    Snoozed,
+    GivenBack,
+    Lost,
+}
+
+/// Takes results. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Settler {
+    results: mpsc::Sender<Finished>,
+    /// How many results were handed in but not written.
+    unwritten: Arc<watch::Sender<usize>>,
+    report: Arc<Mutex<Report>>,
+    finish: CancellationToken,
+}
+
+#[derive(Debug)]
+struct Finished {
+    session: SessionId,
+    settlement: Settlement,
+    settled: Settled,
+}
+
+/// A place in a batch to come.
+pub(super) struct Place<'a> {
+    permit: Option<mpsc::Permit<'a, Finished>>,
+    settler: &'a Settler,
+}
+
+impl Place<'_> {
+    pub(super) fn send(self, session: SessionId, settlement: Settlement, settled: Settled) {
+        let Some(permit) = self.permit else {
+            // The settler has ended without waiting for this attempt, which blocked its
+            // thread. The job is still claimed, and is given back with the session.
+            self.settler.count(Settled::Lost);
+            return;
+        };
+        self.settler.unwritten.send_modify(|count| *count += 1);
+        permit.send(Finished {
+            session,
+            settlement,
+            settled,
+        });
+    }
+}
+
+impl Settler {
+    /// The settler, and the loop that must run for it to write.
+    pub(super) fn start(
+        store: Arc<dyn Store>,
+        config: &WorkerConfig,
+    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
+        // Room for the batch that is written, and for the next.
+        let (sender, receiver) = mpsc::channel(config.settle_batch * 2);
+        let settler = Self {
+            results: sender,
+            unwritten: Arc::new(watch::Sender::new(0)),
+            report: Arc::default(),
+            finish: CancellationToken::new(),
+        };
+        let writer = Writer {
+            store,
+            receiver,
+            unwritten: Arc::clone(&settler.unwritten),
+            report: Arc::clone(&settler.report),
+            finish: settler.finish.clone(),
+            batch: config.settle_batch,
+            delay: config.settle_delay,
+        };
+        (settler, writer.run())
+    }
+
+    /// Waits for a place. Slow when the store is.
+    pub(super) async fn reserve(&self) -> Place<'_> {
+        Place {
+            permit: self.results.reserve().await.ok(),
+            settler: self,
+        }
+    }
+
+    pub(super) fn count(&self, settled: Settled) {
+        add(&self.report, settled);
+    }
+
+    /// Waits until everything handed in so far is written.
+    pub(super) async fn flushed(&self) {
+        let mut unwritten = self.unwritten.subscribe();
+        // Fails only without a sender, and there is one in `self`.
+        let _ = unwritten.wait_for(|count| *count == 0).await;
+    }
+
+    /// Writes what is left, and ends.
+    pub(super) fn finish(&self) {
+        self.finish.cancel();
+    }
+
+    pub(super) fn report(&self) -> Report {
+        *self.report.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn add(report: &Mutex<Report>, settled: Settled) {
+    let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
+    let count = match settled {
+        Settled::Completed => &mut report.completed,
+        Settled::Retried => &mut report.retried,
+        Settled::Held => &mut report.held,
+        Settled::Discarded => &mut report.discarded,
+        Settled::Cancelled => &mut report.cancelled,
+        Settled::Snoozed => &mut report.snoozed,
+        Settled::GivenBack => &mut report.given_back,
+        Settled::Lost => &mut report.lost,
+    };
+    *count += 1;
+}
+
+struct Writer {
+    store: Arc<dyn Store>,
+    receiver: mpsc::Receiver<Finished>,
+    unwritten: Arc<watch::Sender<usize>>,
+    report: Arc<Mutex<Report>>,
+    finish: CancellationToken,
+    batch: usize,
+    delay: Duration,
+}
+
+impl Writer {
+    /// How long the last batches may take once the worker has nothing else to do. Then they
+    /// are left to the lease: their jobs run again.
+    const LAST_WORDS: Duration = Duration::from_secs(10);
+
+    async fn run(mut self) {
+        let finish = self.finish.clone();
+        let mut results = Vec::with_capacity(self.batch);
+        while self.fill(&mut results, &finish).await {
+            let written = results.len();
+            self.write(&mut results, &finish).await;
+            self.unwritten.send_modify(|count| *count -= written);
+        }
+    }
+
+    /// Collects a batch; `false` if there will be none.
+    async fn fill(&mut self, results: &mut Vec<Finished>, finish: &CancellationToken) -> bool {
+        tokio::select! {
+            biased;
+            received = self.receiver.recv_many(results, self.batch) => {
+                if received == 0 {
+                    return false;
+                }
+            }
+            () = finish.cancelled() => {
+                self.receiver.close();
+                return self.receiver.recv_many(results, self.batch).await > 0;
+            }
+        }
+        let full = tokio::time::sleep(self.delay);
+        tokio::pin!(full);
+        while results.len() < self.batch {
+            let room = self.batch - results.len();
+            tokio::select! {
+                biased;
+                () = &mut full => break,
+                received = self.receiver.recv_many(results, room) => {
+                    if received == 0 {
+                        break;
+                    }
+                }
+                () = finish.cancelled() => break,
+            }
+        }
+        true
+    }
+
+    async fn write(&self, results: &mut Vec<Finished>, finish: &CancellationToken) {
+        let mut of_session: BTreeMap<SessionId, (Vec<Settlement>, Vec<Settled>)> = BTreeMap::new();
+        for result in results.drain(..) {
+            let (settlements, settled) = of_session.entry(result.session).or_default();
+            settlements.push(result.settlement);
+            settled.push(result.settled);
+        }
+        for (session, (settlements, settled)) in of_session {
+            match self.settle(session, &settlements, finish).await {
+                Some(refused) => self.count(session, &settlements, &settled, &refused),
+                None => {
+                    error!(
+                        jobs = settlements.len(),
+                        "gave up writing results while stopping; these jobs will run again"
+                    );
+                    settled
+                        .iter()
+                        .for_each(|_| add(&self.report, Settled::Lost));
+                }
+            }
+        }
+    }
+
+    /// Tries until it is done; gives up only when the worker is stopping.
+    async fn settle(
+        &self,
+        session: SessionId,
+        settlements: &[Settlement],
+        finish: &CancellationToken,
+    ) -> Option<Vec<ClaimKey>> {
+        let mut patience = Patience::default();
+        let give_up = async {
+            finish.cancelled().await;
+            tokio::time::sleep(Self::LAST_WORDS).await;
+        };
+        tokio::pin!(give_up);
+        loop {
+            let attempt = self.store.settle(session, settlements);
+            let error = tokio::select! {
+                result = attempt => match result {
+                    Ok(refused) => return Some(refused),
+                    Err(error) => error,
+                },
+                () = &mut give_up => return None,
+            };
+            warn!(error = %Chain(&error), jobs = settlements.len(), "failed to write results; trying again");
+            tokio::select! {
+                () = tokio::time::sleep(patience.next_wait()) => {}
+                () = &mut give_up => return None,
+            }
+        }
+    }
+
+    fn count(
+        &self,
+        session: SessionId,
+        settlements: &[Settlement],
+        settled: &[Settled],
+        refused: &[ClaimKey],
+    ) {
+        for (settlement, settled) in settlements.iter().zip(settled) {
+            if refused.contains(&settlement.key) {
+                warn!(
+                    job.id = %settlement.key.id, %session,
+                    "the job is no longer held by this session; its result was refused"
+                );
+                add(&self.report, Settled::Lost);
+            } else {
+                add(&self.report, *settled);
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Upkeep: what every worker does for the queue, whoever's jobs they are.
+//!
+//! No leader is elected. Each step takes rows with `SKIP LOCKED`, so that workers which do it
+//! at the same time share the work instead of repeating it.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::{Patience, spread, wakeups::Wakeups};
+use crate::{
+    config::WorkerConfig,
+    error::{Chain, Result},
+    store::{JobState, Store},
+};
+
+/// How many jobs become available in one statement.
+const PROMOTE: u32 = 1000;
+/// How many records are deleted in one statement: short enough not to be in the way.
+const PRUNE: u32 = 5000;
+/// How often expired records are looked for. Guess: it is no hurry.
+const PRUNE_EVERY: Duration = Duration::from_secs(60);
+/// The shortest wait for a job that is about to be due.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+
+/// Promotes, rescues and prunes until told to stop.
+pub(super) async fn run(
+    store: Arc<dyn Store>,
+    wakeups: Wakeups,
+    config: WorkerConfig,
+    stop: CancellationToken,
+) {
+    let promoting = promote(&*store, wakeups, &stop);
+    let rescuing = every(config.lease / 3, &stop, || rescue(&*store));
+    let pruning = every(PRUNE_EVERY, &stop, || prune(&*store));
+    tokio::join!(promoting, rescuing, pruning);
+}
+
+/// Makes jobs available when they are due.
+async fn promote(store: &dyn Store, mut wakeups: Wakeups, stop: &CancellationToken) {
+    let mut patience = Patience::default();
+    while !stop.is_cancelled() {
+        wakeups.forget();
+        let wait = match store.promote(PROMOTE).await {
+            // The batch was full: there may be more.
+            Ok(promotion) if promotion.promoted == PROMOTE => continue,
+            Ok(promotion) => {
+                patience.reset();
+                promotion
+                    .next_due_in
+                    .unwrap_or(Duration::MAX)
+                    .max(SHORTEST_WAIT)
+            }
+            Err(error) => {
+                warn!(error = %Chain(&error), "failed to promote scheduled jobs");
+                patience.next_wait()
+            }
+        };
+        // A ring may mean that a job is due sooner.
+        stop.run_until_cancelled(wakeups.next_within(wait)).await;
+    }
+}
+
+/// Does something now and then until told to stop; sooner again after a failure.
+async fn every<F, W>(interval: Duration, stop: &CancellationToken, mut work: F)
+where
+    F: FnMut() -> W,
+    W: Future<Output = Result<()>>,
+{
+    let mut patience = Patience::default();
+    while !stop.is_cancelled() {
+        let wait = match work().await {
+            Ok(()) => {
+                patience.reset();
+                spread(interval, 0.2)
+            }
+            Err(error) => {
+                warn!(error = %Chain(&error), "upkeep failed");
+                patience.next_wait().min(interval)
+            }
+        };
+        stop.run_until_cancelled(tokio::time::sleep_until(Instant::now() + wait))
+            .await;
+    }
+}
+
+async fn rescue(store: &dyn Store) -> Result<()> {
+    for crash in store.rescue().await? {
+        if crash.state == JobState::Available {
+            warn!(job.id = %crash.id, job.kind = crash.kind, session = %crash.session,
+                "rescued a job of a dead worker");
+        } else {
+            error!(job.id = %crash.id, job.kind = crash.kind, session = %crash.session,
+                state = %crash.state, "a job of a dead worker has no attempts left");
+        }
+    }
+    Ok(())
+}
+
+async fn prune(store: &dyn Store) -> Result<()> {
+    let mut pruned = 0;
+    loop {
+        let batch = store.prune(PRUNE).await?;
+        pruned += batch;
+        if batch < u64::from(PRUNE) {
+            break;
+        }
+    }
+    if pruned > 0 {
+        info!(pruned, "pruned the history");
+    }
+    Ok(())
+}

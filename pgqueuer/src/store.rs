@@ -1,0 +1,135 @@
+//! The seam: what a queue needs from where it keeps its jobs.
+//!
+//! [`PostgresStore`](crate::PostgresStore) and [`MemoryStore`](crate::MemoryStore)
+//! implement it, and the conformance suite in `tests/` says what each method must
+//! do, by running every case on both. The rest of the crate never asks which store
+//! it has.
+//!
+//! # The life of a job
+//!
+//! ```text
+//!  enqueue ──► scheduled ──promote──► available ──claim──► running ──settle──► history
+//!                  ▲                      ▲                   │                (completed,
+//!                  │                      └── rescue, give ───┤                 cancelled,
+//!                  └──────── retry, snooze ───── back ────────┤                 discarded)
+//!                                                             └────► held
+//! ```
+//!
+//! # Invariants
+//!
+//! - The clock of the store decides when something is due or has run out.
+//! - A claim is fenced: only who holds `(session, id, claim number)` can settle it.
+//! - A job that becomes available goes to the end of its line.
+
+mod types;
+
+pub use types::{
+    Attempted, ClaimKey, ClaimRequest, ClaimedJob, Counts, Crash, Disposition, Ending, Failure,
+    FailureReason, JobRecord, JobState, JobToEnqueue, KindRecord, Look, NextTick, Promotion, RunAt,
+    ScheduleRecord, ScheduleToStore, SessionId, Settlement, Tick,
+};
+
+use std::{fmt, time::Duration};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use crate::{error::Result, job::JobId};
+
+/// Where jobs are kept. Object-safe, so that [`PgQueuer`](crate::PgQueuer) and
+/// [`Worker`](crate::Worker) need no type parameter.
+///
+/// Public so that it can be read and tested; not a stable API, and not meant to be
+/// implemented outside this crate.
+#[async_trait]
+pub trait Store: fmt::Debug + Send + Sync {
+    /// Creates the schema, or brings an older one up to date. Safe to call at once from
+    /// many processes. Returns the versions that were applied.
+    async fn install(&self) -> Result<Vec<i32>>;
+
+    /// The version of the schema that is installed, if any is.
+    async fn installed_version(&self) -> Result<Option<i32>>;
+
+    /// Deletes the schema with everything in it.
+    async fn uninstall(&self) -> Result<()>;
+
+    /// Refuses a schema that is missing, damaged, older or newer than this crate.
+    async fn verify(&self) -> Result<()>;
+
+    /// Adds jobs, all or none, and wakes the workers. Ids in the order of `jobs`.
+    async fn enqueue(&self, jobs: &[JobToEnqueue]) -> Result<Vec<JobId>>;
+
+    /// Begins one life of a worker, which ends unless it is renewed within `lease`.
+    async fn open_session(&self, worker: &str, lease: Duration) -> Result<SessionId>;
+
+    /// Makes the lease last `lease` from now. `false` if the session is gone: its jobs
+    /// belong to others.
+    async fn renew_session(&self, session: SessionId, lease: Duration) -> Result<bool>;
+
+    /// Ends a session. Jobs that it still holds become available, at no attempt.
+    async fn close_session(&self, session: SessionId) -> Result<()>;
+
+    /// Ends the sessions whose lease has run out, and makes their jobs available; those
+    /// without attempts left are held (or discarded, as their kind has it).
+    async fn rescue(&self) -> Result<Vec<Crash>>;
+
+    /// Hands out available jobs of the wanted kinds, higher priority first, then in the
+    /// order of becoming available. Counts the attempt. Never hands out a job twice.
+    async fn claim(&self, request: &ClaimRequest<'_>) -> Result<Vec<ClaimedJob>>;
+
+    /// Writes down how attempts ended. Returns the claims that were *not* settled,
+    /// because the session no longer holds them.
+    async fn settle(&self, session: SessionId, settlements: &[Settlement])
+    -> Result<Vec<ClaimKey>>;
+
+    /// Makes up to `limit` scheduled jobs that are due available.
+    async fn promote(&self, limit: u32) -> Result<Promotion>;
+
+    /// Returns when [`enqueue`](Self::enqueue) or [`promote`](Self::promote) may have made
+    /// a job available since the last call on this bell. May return too often.
+    async fn bell(&self) -> Result<Box<dyn Bell>>;
+
+    /// Publishes what a worker knows of its kinds, for tools without the types.
+    async fn publish_kinds(&self, kinds: &[KindRecord]) -> Result<()>;
+
+    /// The kinds that workers have published, by name.
+    async fn list_kinds(&self) -> Result<Vec<KindRecord>>;
+
+    /// Adds schedules, and moves the next tick of those whose rule has changed. A
+    /// schedule that is already there keeps its next tick.
+    async fn store_schedules(&self, schedules: &[ScheduleToStore]) -> Result<()>;
+
+    /// The schedules, by kind.
+    async fn list_schedules(&self) -> Result<Vec<ScheduleRecord>>;
+
+    /// When these schedules tick next, soonest first, with the time now.
+    async fn next_ticks(&self, kinds: &[&str]) -> Result<Vec<NextTick>>;
+
+    /// Enqueues the job of a tick and moves the schedule on, both or neither. `None` if
+    /// another worker was faster.
+    async fn tick(&self, tick: &Tick) -> Result<Option<JobId>>;
+
+    /// Deletes up to `limit` records of finished jobs that need not be kept any longer.
+    async fn prune(&self, limit: u32) -> Result<u64>;
+
+    /// The time, by the clock of the store.
+    async fn now(&self) -> Result<DateTime<Utc>>;
+
+    /// What is known of a job, waiting or finished.
+    async fn get_job(&self, id: JobId) -> Result<Option<JobRecord>>;
+
+    /// How many jobs of these kinds are in which state. Reads every live job; not for
+    /// dashboards.
+    async fn count_jobs(&self, kinds: Option<&[&str]>) -> Result<Counts>;
+}
+
+/// Tells an idle worker that there may be work. See [`Store::bell`].
+#[async_trait]
+pub trait Bell: Send {
+    /// Waits until the bell was rung since the last call.
+    ///
+    /// # Cancel safety
+    ///
+    /// A ring is not lost if the future is dropped.
+    async fn rung(&mut self);
+}

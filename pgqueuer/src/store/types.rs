@@ -1,0 +1,383 @@
+//! What goes through the seam: requests, replies and records.
+
+use std::{borrow::Cow, fmt, time::Duration};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{context::Headers, job::JobId, payload::Payload};
+
+/// One life of a worker. Never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub i64);
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A job on its way into the store.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JobToEnqueue {
+    /// What sort of job. 1 to 128 characters.
+    pub kind: Cow<'static, str>,
+    /// Higher runs first.
+    pub priority: i16,
+    /// The encoded arguments.
+    pub payload: Payload,
+    /// Free text for the handler.
+    pub headers: Headers,
+    /// When it may run.
+    pub run_at: RunAt,
+}
+
+/// When a job may run, by the clock of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunAt {
+    /// At once.
+    Now,
+    /// This long after it was enqueued.
+    After(Duration),
+    /// At this time, or at once if that has passed.
+    At(DateTime<Utc>),
+}
+
+/// Asks for jobs.
+#[derive(Clone, Copy, Debug)]
+pub struct ClaimRequest<'a> {
+    /// Who asks, and will own the jobs.
+    pub session: SessionId,
+    /// The kinds that it can run.
+    pub kinds: &'a [&'a str],
+    /// At most this many jobs.
+    pub limit: u32,
+    /// How hard to look.
+    pub look: Look,
+}
+
+/// How hard a claim looks for jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// At everything there is.
+    Everywhere,
+    /// From where the last claim of this process left off. Cheaper; may miss jobs of a
+    /// priority that was not in use, or whose transaction was slow to commit, until the
+    /// next look everywhere.
+    Onward,
+}
+
+/// A claim of a job: what a worker must show to settle it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClaimKey {
+    /// The job.
+    pub id: JobId,
+    /// How many times the job has been claimed by anyone. Unlike the attempt it never
+    /// goes back, so an old claim cannot pass for a new one.
+    pub claim_number: i32,
+}
+
+/// A job that was handed out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClaimedJob {
+    /// What settles it.
+    pub key: ClaimKey,
+    /// What sort of job.
+    pub kind: String,
+    /// Which attempt this is. Counts from 1.
+    pub attempt: u16,
+    /// Its priority.
+    pub priority: i16,
+    /// The encoded arguments.
+    pub payload: Payload,
+    /// What the producer gave.
+    pub headers: Headers,
+    /// When it was enqueued.
+    pub enqueued_at: DateTime<Utc>,
+}
+
+/// How one attempt ended, to be written down.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settlement {
+    /// The claim that the attempt belongs to.
+    pub key: ClaimKey,
+    /// What becomes of the job.
+    pub disposition: Disposition,
+    /// What went wrong, if anything did.
+    pub failure: Option<Failure>,
+}
+
+/// What becomes of a job after an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disposition {
+    /// It leaves the queue; its record is kept for `retain` (zero: not at all).
+    End {
+        /// In what way.
+        ending: Ending,
+        /// How long to keep its record.
+        retain: Duration,
+    },
+    /// It runs again after this wait (zero: now).
+    Again {
+        /// How long to wait.
+        after: Duration,
+        /// Whether the attempt is spent.
+        attempted: Attempted,
+    },
+    /// It stays for a person.
+    Hold,
+}
+
+/// Whether an attempt that did not end the job is spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attempted {
+    /// It counts: the handler failed.
+    Counts,
+    /// It does not: the handler snoozed, or the worker stopped.
+    GivenBack,
+}
+
+/// The ways in which a job leaves the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ending {
+    /// The handler succeeded.
+    Completed,
+    /// Somebody decided that it should not run.
+    Cancelled,
+    /// Its attempts failed, and its kind does not hold failures.
+    Discarded,
+}
+
+impl Ending {
+    /// Its name in SQL.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Cancelled => "cancelled",
+            Self::Discarded => "discarded",
+        }
+    }
+}
+
+/// One failed attempt, as it is kept with the job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The attempt. Counts from 1.
+    pub attempt: u16,
+    /// When it was written down. The store sets this.
+    #[serde(default)]
+    pub failed_at: Option<DateTime<Utc>>,
+    /// What sort of failure.
+    pub reason: FailureReason,
+    /// What it said, with the chain of its sources.
+    pub message: String,
+    /// The backtrace of a panic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backtrace: Option<String>,
+}
+
+/// What sort of failure it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureReason {
+    /// The handler returned an error.
+    Error,
+    /// The handler panicked.
+    Panic,
+    /// The handler took longer than its timeout.
+    Timeout,
+    /// The worker died, or lost its lease.
+    Crash,
+    /// The payload could not be decoded.
+    Undecodable,
+}
+
+/// A job that a dead session left behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Crash {
+    /// The job.
+    pub id: JobId,
+    /// What sort of job.
+    pub kind: String,
+    /// The session that had it.
+    pub session: SessionId,
+    /// Where it is now.
+    pub state: JobState,
+}
+
+/// What [`Store::promote`](super::Store::promote) did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Promotion {
+    /// How many jobs became available.
+    pub promoted: u32,
+    /// How long until the next one is due, if any waits.
+    pub next_due_in: Option<Duration>,
+}
+
+/// What a worker publishes about one kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KindRecord {
+    /// The kind, or an alias of it.
+    pub kind: String,
+    /// The queue that it belongs to.
+    pub queue: String,
+    /// The priority that its jobs have by default.
+    pub priority: i16,
+    /// How many attempts its jobs have.
+    pub max_attempts: u16,
+    /// `hold` or `discard`.
+    pub on_failure: String,
+    /// How long finished jobs are remembered, in seconds.
+    pub retain_seconds: i64,
+    /// Names and types of the arguments, as JSON: `[{"name": …, "type": …}]`.
+    pub arguments: serde_json::Value,
+    /// Where it is declared, `file:line`.
+    pub source: String,
+}
+
+/// A schedule that a worker knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScheduleToStore {
+    /// The kind of job that it enqueues; also its name.
+    pub kind: String,
+    /// Its rule, as text. A change of it moves the next tick.
+    pub rule: String,
+    /// The tick to begin with.
+    pub next_tick: DateTime<Utc>,
+}
+
+/// A schedule as the store has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScheduleRecord {
+    /// The kind of job that it enqueues; also its name.
+    pub kind: String,
+    /// Its rule, as text.
+    pub rule: String,
+    /// When it ticks next.
+    pub next_tick: DateTime<Utc>,
+    /// When it last ticked.
+    pub last_tick: Option<DateTime<Utc>>,
+}
+
+/// When a schedule ticks next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NextTick {
+    /// Which schedule.
+    pub kind: String,
+    /// The tick.
+    pub at: DateTime<Utc>,
+    /// The time now.
+    pub now: DateTime<Utc>,
+}
+
+/// One tick of a schedule, to be carried out once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tick {
+    /// The tick that is due. If the schedule is no longer there, another worker was
+    /// faster.
+    pub due: DateTime<Utc>,
+    /// Where the schedule goes on.
+    pub next: DateTime<Utc>,
+    /// What to enqueue. Its kind names the schedule.
+    pub job: JobToEnqueue,
+}
+
+/// Where a job is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum JobState {
+    /// Not due yet.
+    Scheduled,
+    /// Waiting for a worker.
+    Available,
+    /// Claimed by a worker.
+    Running,
+    /// Parked for a person.
+    Held,
+    /// Ended well.
+    Completed,
+    /// Stopped on purpose.
+    Cancelled,
+    /// Given up, as its kind asks for.
+    Discarded,
+}
+
+impl JobState {
+    /// The name of the state in SQL and on screens.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Scheduled => "scheduled",
+            Self::Available => "available",
+            Self::Running => "running",
+            Self::Held => "held",
+            Self::Completed => "completed",
+            Self::Cancelled => "cancelled",
+            Self::Discarded => "discarded",
+        }
+    }
+
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        [
+            Self::Scheduled,
+            Self::Available,
+            Self::Running,
+            Self::Held,
+            Self::Completed,
+            Self::Cancelled,
+            Self::Discarded,
+        ]
+        .into_iter()
+        .find(|state| state.as_str() == name)
+    }
+}
+
+impl fmt::Display for JobState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What is known of one job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JobRecord {
+    /// Its id.
+    pub id: JobId,
+    /// What sort of job.
+    pub kind: String,
+    /// Where it is in its life.
+    pub state: JobState,
+    /// Its priority.
+    pub priority: i16,
+    /// How many attempts were begun and not given back.
+    pub attempt: u16,
+    /// When it was enqueued.
+    pub enqueued_at: DateTime<Utc>,
+    /// When it may run; of a finished job, `None`.
+    pub run_at: Option<DateTime<Utc>>,
+    /// When the present or last attempt began.
+    pub claimed_at: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// Its encoded arguments; of a finished job, `None`.
+    pub payload: Option<Payload>,
+    /// What the producer gave; of a finished job, empty.
+    pub headers: Headers,
+    /// The last ten failures, oldest first.
+    pub failures: Vec<Failure>,
+}
+
+/// How many jobs are in which live state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Not due yet.
+    pub scheduled: u64,
+    /// Waiting for a worker.
+    pub available: u64,
+    /// Claimed by a worker.
+    pub running: u64,
+    /// Parked for a person.
+    pub held: u64,
+}

@@ -1,0 +1,228 @@
+//! The public face of the runtime: building a worker, and running it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    future::Future,
+    sync::Arc,
+};
+
+use crate::{
+    config::WorkerConfig,
+    error::{Error, Result},
+    handle::PgQueuer,
+    job::Job,
+    registry::{JobDescriptor, Registry},
+    resources::Resources,
+    runtime::{self, Mode, Report, Stop},
+};
+
+/// Configures a [`Worker`]. Made by [`PgQueuer::worker`].
+///
+/// Setters only record; [`build`](Self::build) checks everything together, so the order of
+/// calls does not matter.
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct WorkerBuilder {
+    pgq: PgQueuer,
+    resources: Resources,
+    registered: Vec<JobDescriptor>,
+    linked: bool,
+    queue_concurrency: BTreeMap<String, usize>,
+    only_queues: BTreeSet<String>,
+    config: WorkerConfig,
+}
+
+impl WorkerBuilder {
+    pub(crate) fn new(pgq: PgQueuer) -> Self {
+        let mut resources = Resources::default();
+        if let Some(pool) = pgq.pool() {
+            resources.insert(pool.clone());
+        }
+        resources.insert(pgq.clone());
+        Self {
+            pgq,
+            resources,
+            registered: Vec::new(),
+            linked: true,
+            queue_concurrency: BTreeMap::new(),
+            only_queues: BTreeSet::new(),
+            config: WorkerConfig::default(),
+        }
+    }
+
+    /// Shares a value with all handlers, which take it as `State<T>`. One value for each
+    /// type; the last one counts.
+    pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.resources.insert(value);
+        self
+    }
+
+    /// Runs jobs of type `J`. Not needed for jobs made by `#[job]`, which register
+    /// themselves.
+    pub fn register<J: Job>(mut self) -> Self {
+        self.registered.push(JobDescriptor::of::<J>());
+        self
+    }
+
+    /// Runs only the jobs that were given to [`register`](Self::register).
+    pub fn only_registered(mut self) -> Self {
+        self.linked = false;
+        self
+    }
+
+    /// Runs at most `concurrency` jobs of this queue at a time in this worker, within the
+    /// concurrency of the worker. At least 1.
+    pub fn queue(mut self, queue: impl Into<String>, concurrency: usize) -> Self {
+        self.queue_concurrency.insert(queue.into(), concurrency);
+        self
+    }
+
+    /// Runs only the jobs of these queues.
+    pub fn only_queues<Q: Into<String>>(mut self, queues: impl IntoIterator<Item = Q>) -> Self {
+        self.only_queues.extend(queues.into_iter().map(Q::into));
+        self
+    }
+
+    /// Runs at most this many jobs at a time. Default: 100. From 1 to 10,000.
+    pub fn concurrency(mut self, concurrency: usize) -> Self {
+        self.config.concurrency = concurrency;
+        self
+    }
+
+    /// Replaces all settings. See [`WorkerConfig`].
+    pub fn config(mut self, config: WorkerConfig) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Checks everything and returns a worker that is ready to run.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if a setting is out of range; if no job
+    /// is registered, or two share a kind (the message names both places); if a queue does
+    /// not exist; if a handler needs a `State<T>` that was not given (the message lists all).
+    pub fn build(self) -> Result<Worker> {
+        self.config.validate()?;
+        let linked = Registry::linked().filter(|_| self.linked);
+        // A job that registers itself may be registered by hand, too.
+        let mut jobs: Vec<JobDescriptor> = Vec::new();
+        for job in self.registered.into_iter().chain(linked) {
+            if !jobs.iter().any(|it| it.is_same(&job)) {
+                jobs.push(job);
+            }
+        }
+        let mut registry = Registry::new(jobs)?;
+        check_queues(
+            &registry,
+            self.queue_concurrency.keys().chain(&self.only_queues),
+        )?;
+        if let Some((queue, _)) = self
+            .queue_concurrency
+            .iter()
+            .find(|(_, bound)| **bound == 0)
+        {
+            return Err(Error::config(format!(
+                "the concurrency of queue `{queue}` is 0, at least 1 is needed"
+            )));
+        }
+        if !self.only_queues.is_empty() {
+            registry.retain_queues(&self.only_queues);
+        }
+        registry.check_resources(&self.resources)?;
+        // A rule that does not parse should stop the start, not the first tick.
+        for schedule in registry.jobs().filter_map(|job| job.schedule) {
+            schedule.parse()?;
+        }
+        Ok(Worker {
+            pgq: self.pgq,
+            registry: Arc::new(registry),
+            resources: Arc::new(self.resources),
+            queue_concurrency: self.queue_concurrency,
+            config: self.config,
+        })
+    }
+}
+
+fn check_queues<'a>(registry: &Registry, named: impl Iterator<Item = &'a String>) -> Result<()> {
+    let known: BTreeSet<&str> = registry.jobs().map(|job| job.options.queue).collect();
+    let is_unknown = |queue: &&String| !known.contains(queue.as_str());
+    match named.into_iter().find(is_unknown) {
+        None => Ok(()),
+        Some(queue) => {
+            let known: Vec<&str> = known.into_iter().collect();
+            Err(Error::config(format!(
+                "no registered job belongs to queue `{queue}`; the queues are {}",
+                known.join(", ")
+            )))
+        }
+    }
+}
+
+impl fmt::Debug for WorkerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WorkerBuilder")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Runs jobs. Made by [`WorkerBuilder::build`].
+#[derive(Debug)]
+pub struct Worker {
+    pub(crate) pgq: PgQueuer,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) resources: Arc<Resources>,
+    pub(crate) queue_concurrency: BTreeMap<String, usize>,
+    pub(crate) config: WorkerConfig,
+}
+
+impl Worker {
+    /// Runs until SIGINT or SIGTERM (on Windows Ctrl-C, Ctrl-Break, close or shutdown).
+    ///
+    /// Then claims nothing more, lets running jobs finish within
+    /// [`shutdown_grace`](WorkerConfig::shutdown_grace), cancels the rest and gives them
+    /// back, which costs them no attempt. A second signal does not wait.
+    ///
+    /// # Errors
+    ///
+    /// Only at the start: [`ErrorKind::Schema`](crate::ErrorKind::Schema) if the schema does
+    /// not fit, [`ErrorKind::Database`](crate::ErrorKind::Database) if the database does not
+    /// answer. Once it runs, a worker outlasts outages of the database.
+    pub async fn run(self) -> Result<Report> {
+        let stop = Stop::on_signals()?;
+        runtime::run(self, Mode::Continuous, stop).await
+    }
+
+    /// Runs until `stop` completes, then stops as [`run`](Self::run) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: if the future is dropped, running jobs are dropped with it and become
+    /// available when the lease has run out. Let `stop` complete instead.
+    pub async fn run_until(
+        self,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<Report> {
+        runtime::run(self, Mode::Continuous, Stop::when(stop)).await
+    }
+
+    /// Runs what is available, and what becomes available meanwhile, and returns when nothing
+    /// is. Jobs that are not due yet (retries, too) stay in the queue.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub async fn drain(self) -> Result<Report> {
+        runtime::run(self, Mode::Drain, Stop::never()).await
+    }
+
+    /// The jobs that this worker runs, by kind.
+    pub fn jobs(&self) -> impl Iterator<Item = &JobDescriptor> {
+        self.registry.jobs()
+    }
+}

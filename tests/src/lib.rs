@@ -1,0 +1,1 @@
+//! The specification of pgqueuer: see the modules.
