@@ -1,1 +1,1 @@
-//! pgqueuer-examples
+//! The examples are programs of their own: see the folders beside this one.

@@ -205,7 +205,8 @@ impl IntoDelay for &str {
 /// Where jobs can be enqueued: a `&PgPool`, a `&mut PgConnection`, a
 /// `&mut Transaction`, or a [`&PgQueuer`](PgQueuer).
 ///
-/// The first three use the schema `pgqueuer`; a [`PgQueuer`] knows its own.
+/// The first three use the schema `pgqueuer`. A [`PgQueuer`] knows its own; for a transaction
+/// and another schema there is [`PgQueuer::on`].
 #[diagnostic::on_unimplemented(
     message = "jobs cannot be enqueued to `{Self}`",
     label = "neither a connection nor a `&PgQueuer`",
@@ -221,6 +222,24 @@ pub trait Target: Send {
 impl Target for &PgQueuer {
     async fn insert(self, jobs: Vec<JobToEnqueue>) -> Result<Vec<JobId>> {
         self.store().enqueue(&jobs).await
+    }
+}
+
+/// A connection, or a transaction, with the schema of a queue. Made by [`PgQueuer::on`].
+#[derive(Debug)]
+pub struct OnConnection<'a> {
+    pub(crate) pgq: &'a PgQueuer,
+    pub(crate) connection: &'a mut PgConnection,
+}
+
+impl Target for OnConnection<'_> {
+    async fn insert(self, jobs: Vec<JobToEnqueue>) -> Result<Vec<JobId>> {
+        match self.pgq.postgres() {
+            Some(postgres) => postgres.enqueue_on(self.connection, &jobs).await,
+            None => Err(Error::config(
+                "a queue in memory has no transactions; enqueue to the `&PgQueuer` itself",
+            )),
+        }
     }
 }
 

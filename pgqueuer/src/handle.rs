@@ -4,11 +4,12 @@ use std::{fmt, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use sqlx::{
-    PgPool,
+    PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
 use crate::{
+    enqueue::OnConnection,
     error::{Error, ErrorKind, Result},
     job::JobId,
     memory::MemoryStore,
@@ -158,6 +159,30 @@ impl PgQueuer {
     /// [`ErrorKind::Database`] if the database does not answer.
     pub async fn installed_version(&self) -> Result<Option<i32>> {
         self.store.installed_version().await
+    }
+
+    /// A connection or transaction of yours, to enqueue to this queue whatever its schema is
+    /// called. For the schema `pgqueuer` the connection alone will do.
+    ///
+    /// ```no_run
+    /// # use pgqueuer::prelude::*;
+    /// # #[job] async fn send_welcome(user_id: i64) { let _ = user_id; }
+    /// # async fn sign_up(pgq: PgQueuer, pool: sqlx::PgPool) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut transaction = pool.begin().await?;
+    /// // … insert the user …
+    /// SendWelcome { user_id: 42 }.enqueue(pgq.on(&mut transaction)).await?;
+    /// transaction.commit().await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn on<'a>(&'a self, connection: &'a mut PgConnection) -> OnConnection<'a> {
+        OnConnection {
+            pgq: self,
+            connection,
+        }
+    }
+
+    pub(crate) fn postgres(&self) -> Option<&PostgresStore> {
+        self.postgres.as_deref()
     }
 
     /// Begins a worker on this queue.

@@ -22,7 +22,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::{
-    PgPool, Row as _,
+    PgConnection, PgPool, Row as _,
     postgres::{PgPoolOptions, PgRow},
 };
 
@@ -85,6 +85,15 @@ impl PostgresStore {
     #[must_use]
     pub fn pool(&self) -> &PgPool {
         &self.pool
+    }
+
+    /// Enqueues over a connection of the application, in its transaction if it has one.
+    pub(crate) async fn enqueue_on(
+        &self,
+        connection: &mut PgConnection,
+        jobs: &[JobToEnqueue],
+    ) -> Result<Vec<JobId>> {
+        enqueue::enqueue(connection, &self.statements, jobs).await
     }
 
     /// Closes the worker's own connections. The application's pool stays as it is.
