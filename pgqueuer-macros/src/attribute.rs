@@ -141,11 +141,12 @@ pub(crate) fn settings(
 }
 
 fn advise(name: &str, known: &[Known], owner: &str) -> String {
+    let close = (name.chars().count() / 3).max(1);
     let nearest = known
         .iter()
         .map(|it| (edit_distance(name, it.name), it.name))
         .min()
-        .filter(|(distance, _)| *distance <= 2);
+        .filter(|(distance, _)| *distance <= close);
     if let Some((_, nearest)) = nearest {
         return format!("did you mean `{nearest}`?");
     }

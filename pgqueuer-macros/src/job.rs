@@ -1,8 +1,10 @@
 //! `#[job]` and `#[schedule]`, in three stages: parse, model, expand.
 
 mod expand;
+mod helpers;
 mod model;
 pub(crate) mod options;
+mod owned;
 mod parameters;
 mod parse;
 mod type_name;

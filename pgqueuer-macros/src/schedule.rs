@@ -72,7 +72,10 @@ impl Schedule {
                 None
             }
             (None, None) => {
-                errors.push(syn::Error::new(Span::call_site(), format!("when? {HOW}")));
+                errors.push(syn::Error::new(
+                    Span::call_site(),
+                    format!("a schedule needs a time; {HOW}"),
+                ));
                 None
             }
         }

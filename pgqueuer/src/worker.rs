@@ -5,6 +5,7 @@ use std::{
     fmt,
     future::Future,
     sync::Arc,
+    time::Duration,
 };
 
 use crate::{
@@ -86,6 +87,19 @@ impl WorkerBuilder {
     /// Runs at most this many jobs at a time. Default: 100. From 1 to 10,000.
     pub fn concurrency(mut self, concurrency: usize) -> Self {
         self.config.concurrency = concurrency;
+        self
+    }
+
+    /// How long the jobs of this worker stay its own after its last sign of life. Default:
+    /// 15 s. From 3 s to 1 h.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.config.lease = lease;
+        self
+    }
+
+    /// Changes settings. See [`WorkerConfig`].
+    pub fn configure(mut self, change: impl FnOnce(&mut WorkerConfig)) -> Self {
+        change(&mut self.config);
         self
     }
 

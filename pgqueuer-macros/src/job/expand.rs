@@ -49,8 +49,9 @@ fn item(function: &Function, model: &JobModel) -> TokenStream {
         } = argument;
         // Written for `missing_docs`, which also looks at what a macro makes.
         let docs = if docs.is_empty() {
-            let text = format!("The argument `{}`.", argument.name);
-            quote!(#[doc = #text])
+            let text = format!("The argument `{}`.", argument.name.value());
+            // The span of the type: serde takes the first token for the place of its errors.
+            quote_spanned!(located(ty)=> #[doc = #text])
         } else {
             quote!(#(#docs)*)
         };
@@ -316,14 +317,14 @@ fn run(function: &Function, model: &JobModel) -> TokenStream {
         ReturnType::Type(_, ty) => located(ty),
         ReturnType::Default => located(handler),
     };
-    let boxed = quote_spanned!(boxed=> ::pgqueuer::__private::handler_future);
+    let boxed = quote_spanned!(boxed=> ::pgqueuer::__private::handler_future(#call));
     quote_spanned! {Span::mixed_site()=>
         fn run(
             self,
             #context: ::pgqueuer::__private::Context,
         ) -> ::pgqueuer::__private::Result<::pgqueuer::__private::HandlerFuture> {
             #(#injections)*
-            ::core::result::Result::Ok(#boxed(#call))
+            ::core::result::Result::Ok(#boxed)
         }
     }
 }

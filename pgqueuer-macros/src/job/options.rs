@@ -157,6 +157,11 @@ fn backoff(setting: &Setting, errors: &mut Errors) -> Option<Backoff> {
         }
     }
     let settings = attribute::settings(named, BACKOFF_OPTIONS, "`backoff`", errors);
+    if list.stream().is_empty() {
+        let message = "`backoff()` sets nothing; write `backoff = \"10s\"`, or set `base`, \
+             `factor`, `max` or `jitter`";
+        errors.push(setting.error(message));
+    }
     let find = |name: &str| settings.iter().find(|it| it.key == name);
 
     let (base_setting, max_setting) = (find("base"), find("max"));

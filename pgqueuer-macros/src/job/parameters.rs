@@ -1,23 +1,19 @@
 //! The parameters of a job: which are its arguments, and which are injected.
 
-use std::collections::BTreeMap;
-
-use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{
-    FnArg, GenericArgument, Ident, LitStr, Meta, Pat, PatType, PathArguments, Token, Type,
-    ext::IdentExt,
+    FnArg, GenericArgument, Ident, LitStr, Meta, Pat, PatType, PathArguments, PathSegment, Token,
+    Type, ext::IdentExt,
 };
 
-use super::{options::Codec, parse::Helpers, type_name::type_name};
-use crate::{
-    attribute::{self, Item, Value},
-    errors::Errors,
-    values,
+use super::{
+    helpers::{self, Names},
+    options::Codec,
+    owned,
+    parse::Helpers,
+    type_name::type_name,
 };
-
-/// The longest name in a frame, in bytes: its length is one byte.
-const MAX_ARGUMENT_NAME: usize = 255;
+use crate::errors::Errors;
 
 /// One parameter of the function, in order.
 pub(super) enum Parameter {
@@ -29,11 +25,13 @@ pub(super) enum Parameter {
 pub(super) struct Argument {
     pub(super) field: Ident,
     /// Its name in the payload: the field's, or that of `#[serde(rename)]`.
-    pub(super) name: String,
+    pub(super) name: LitStr,
+    aliases: Vec<LitStr>,
     pub(super) ty: Type,
     pub(super) type_name: String,
     pub(super) codec: Codec,
     pub(super) docs: Vec<syn::Attribute>,
+    /// As they stand: the struct has them, too.
     pub(super) serde: Vec<syn::Attribute>,
 }
 
@@ -45,7 +43,7 @@ pub(super) struct Injected {
 }
 
 impl Parameter {
-    /// Reads one parameter. `None` after a mistake.
+    /// Reads one parameter. `None` after some mistakes, which have been noted.
     pub(super) fn new(input: &FnArg, helpers: Helpers, errors: &mut Errors) -> Option<Self> {
         let parameter = match input {
             FnArg::Typed(parameter) => parameter,
@@ -57,7 +55,7 @@ impl Parameter {
                 return None;
             }
         };
-        for attribute in &parameter.attrs {
+        for attribute in parameter.attrs.iter().chain(&helpers) {
             if attribute.path().is_ident("cfg") || attribute.path().is_ident("cfg_attr") {
                 errors.at(
                     attribute,
@@ -65,13 +63,13 @@ impl Parameter {
                 );
             }
         }
-        let marked = helpers.iter().find(|it| it.path().is_ident("inject"));
-        if let Some(marked) = marked
-            && !matches!(marked.meta, Meta::Path(_))
+        let marker = helpers.iter().find(|it| it.path().is_ident("inject"));
+        if let Some(marker) = marker
+            && !matches!(marker.meta, Meta::Path(_))
         {
-            errors.at(marked, "write `#[inject]`, without a value");
+            errors.at(marker, "write `#[inject]`, without a value");
         }
-        if marked.is_some() || is_injected(&parameter.ty) {
+        if marker.is_some() || is_injected(&parameter.ty) {
             injected(parameter, &helpers, errors).map(Self::Injected)
         } else {
             argument(parameter, helpers, errors).map(Self::Argument)
@@ -79,15 +77,18 @@ impl Parameter {
     }
 }
 
-fn injected(parameter: &PatType, helpers: &Helpers, errors: &mut Errors) -> Option<Injected> {
+fn injected(
+    parameter: &PatType,
+    helpers: &[syn::Attribute],
+    errors: &mut Errors,
+) -> Option<Injected> {
     for helper in helpers {
         let path = helper.path();
         if path.is_ident("codec") || path.is_ident("serde") {
             let name = path.to_token_stream();
-            errors.at(
-                helper,
-                format!("an injected parameter is not in the payload; remove `#[{name}]`"),
-            );
+            let message =
+                format!("an injected parameter is not in the payload; remove `#[{name}]`");
+            errors.at(helper, message);
         }
     }
     let Type::Reference(reference) = ungrouped(&parameter.ty) else {
@@ -103,41 +104,37 @@ fn injected(parameter: &PatType, helpers: &Helpers, errors: &mut Errors) -> Opti
             reference: Some(reference.and_token),
         });
     }
-    let owned = type_name(reference.elem.to_token_stream());
     let advice = if is_context(&reference.elem) {
-        "write `&Context` or `Context`".to_owned()
+        "`&Context` or `Context`".to_owned()
     } else {
-        format!("write `{owned}`")
+        format!("`{}`", type_name(reference.elem.to_token_stream()))
     };
-    errors.at(
-        reference,
-        format!("only `&Context` is injected by reference; {advice}"),
-    );
+    let message = format!("only `&Context` is injected by reference; write {advice}");
+    errors.at(reference, message);
     None
 }
 
 fn argument(parameter: &PatType, helpers: Helpers, errors: &mut Errors) -> Option<Argument> {
-    let field = field(&parameter.pat, &parameter.ty, errors);
-    let owned = check_owned(&parameter.ty, errors);
     let mut codec = Codec::Framed;
-    let mut renamed = None;
-    let mut docs = Vec::new();
-    let mut serde = Vec::new();
+    let mut names = Names::default();
+    let (mut docs, mut serde) = (Vec::new(), Vec::new());
     for helper in helpers {
-        if helper.path().is_ident("codec") {
-            codec = errors.handle(argument_codec(&helper)).unwrap_or(codec);
-        } else if helper.path().is_ident("serde") {
-            renamed = serde_options(&helper, errors).or(renamed);
+        let path = helper.path();
+        if path.is_ident("codec") {
+            codec = errors.handle(helpers::codec(&helper)).unwrap_or(codec);
+        } else if path.is_ident("serde") {
+            helpers::serde(&helper, &mut names, errors);
             serde.push(helper);
-        } else if helper.path().is_ident("doc") {
+        } else if path.is_ident("doc") {
             docs.push(helper);
         }
     }
-    let field = field?;
-    owned?;
-    let name = renamed.unwrap_or_else(|| field.unraw().to_string());
+    owned::check(&parameter.ty, errors);
+    let field = errors.handle(field(parameter))?;
+    let own_name = || LitStr::new(&field.unraw().to_string(), field.span());
     Some(Argument {
-        name,
+        name: names.renamed.unwrap_or_else(own_name),
+        aliases: names.aliases,
         ty: (*parameter.ty).clone(),
         type_name: type_name(parameter.ty.to_token_stream()),
         codec,
@@ -147,183 +144,44 @@ fn argument(parameter: &PatType, helpers: Helpers, errors: &mut Errors) -> Optio
     })
 }
 
-fn field(pattern: &Pat, ty: &Type, errors: &mut Errors) -> Option<Ident> {
-    let message = match pattern {
+/// The name of an argument, without `mut`.
+fn field(parameter: &PatType) -> syn::Result<Ident> {
+    let ty = type_name(parameter.ty.to_token_stream());
+    let advice = match &*parameter.pat {
         Pat::Ident(name) if name.by_ref.is_none() && name.subpat.is_none() => {
-            return Some(name.ident.clone());
+            return Ok(name.ident.clone());
         }
-        Pat::Wild(_) => "an argument needs a name, under which it is stored; \
-             `_name` is one that need not be used"
-            .to_owned(),
-        _ => format!(
-            "an argument needs a name, under which it is stored; \
-             write `name: {}`, and take it apart in the body",
-            type_name(ty.to_token_stream())
-        ),
+        Pat::Wild(_) => format!("write `_name: {ty}`"),
+        _ => format!("write `name: {ty}`, and take it apart in the body"),
     };
-    errors.at(pattern, message);
-    None
-}
-
-/// Refuses a type that borrows, or that is not written out.
-fn check_owned(ty: &Type, errors: &mut Errors) -> Option<()> {
-    let message = match ungrouped(ty) {
-        Type::Reference(reference) => {
-            let advice = match ungrouped(&reference.elem) {
-                Type::Slice(slice) => {
-                    format!("write `Vec<{}>`", type_name(slice.elem.to_token_stream()))
-                }
-                other => advice(other),
-            };
-            format!("a job owns its arguments, for they wait in the database; {advice}")
-        }
-        Type::ImplTrait(_) => IMPL_TRAIT.to_owned(),
-        _ => return check_owned_inside(ty.to_token_stream(), errors),
-    };
-    errors.at(ty, message);
-    None
-}
-
-const IMPL_TRAIT: &str = "a worker must know which type to decode; write a type, not `impl`";
-
-fn advice(referent: &Type) -> String {
-    let text = type_name(referent.to_token_stream());
-    if text == "str" {
-        "write `String`".to_owned()
-    } else if is_injected(referent) {
-        format!("an injected parameter is taken by value; write `{text}`")
-    } else {
-        "write an owned type".to_owned()
-    }
-}
-
-// References, lifetimes and `impl` deep inside a type: `Option<&str>`.
-fn check_owned_inside(tokens: TokenStream, errors: &mut Errors) -> Option<()> {
-    let mut tokens = tokens.into_iter().peekable();
-    let mut owned = Some(());
-    while let Some(token) = tokens.next() {
-        match &token {
-            TokenTree::Group(group) => {
-                owned = owned.and(check_owned_inside(group.stream(), errors));
-            }
-            TokenTree::Ident(word) if word == "impl" => {
-                errors.at(word, IMPL_TRAIT);
-                owned = None;
-            }
-            TokenTree::Punct(punct) if punct.as_char() == '&' => {
-                let is_text = matches!(tokens.peek(), Some(TokenTree::Ident(it)) if it == "str");
-                let advice = if is_text { "String" } else { "an owned type" };
-                let advice = if is_text {
-                    format!("write `{advice}`")
-                } else {
-                    format!("write {advice}")
-                };
-                errors.at(
-                    &token,
-                    format!("a job owns its arguments, for they wait in the database; {advice}"),
-                );
-                // What is left would only repeat it.
-                return None;
-            }
-            TokenTree::Punct(punct) if punct.as_char() == '\'' => {
-                if matches!(tokens.peek(), Some(TokenTree::Ident(it)) if it != "static") {
-                    errors.at(
-                        &token,
-                        "a job owns its arguments, for they wait in the database; \
-                         the only lifetime is `'static`",
-                    );
-                    owned = None;
-                }
-            }
-            TokenTree::Punct(_) | TokenTree::Ident(_) | TokenTree::Literal(_) => {}
-        }
-    }
-    owned
-}
-
-// #[codec(json)]
-fn argument_codec(helper: &syn::Attribute) -> syn::Result<Codec> {
-    let word = match &helper.meta {
-        Meta::List(list) => syn::parse2::<Ident>(list.tokens.clone()).ok(),
-        Meta::Path(_) | Meta::NameValue(_) => None,
-    };
-    match word {
-        Some(word) if word == "json" => Ok(Codec::Json),
-        _ => Err(syn::Error::new_spanned(
-            helper,
-            "the codec of an argument is chosen automatically, or JSON: write `#[codec(json)]`",
-        )),
-    }
-}
-
-// #[serde(default, alias = "old", rename = "new")]
-//
-// Returns the new name. Everything else goes on to serde as it stands.
-fn serde_options(helper: &syn::Attribute, errors: &mut Errors) -> Option<String> {
-    const ALLOWED: &str = "an argument takes only `#[serde(default)]`, `#[serde(alias = \"…\")]` \
-         and `#[serde(rename = \"…\")]`";
-    let Meta::List(list) = &helper.meta else {
-        errors.at(helper, ALLOWED);
-        return None;
-    };
-    let mut renamed = None;
-    for item in attribute::split(list.tokens.clone(), errors) {
-        let (key, value) = match item {
-            Item::Named(key, value) => (key, value),
-            Item::Positional(value) => {
-                errors.at(value, ALLOWED);
-                continue;
-            }
-        };
-        let text = match &value {
-            Value::Expression(expression) => match values::literal(expression) {
-                Some(syn::Lit::Str(text)) => Some(text),
-                _ => None,
-            },
-            Value::Missing | Value::List(_) => None,
-        };
-        match (key.to_string().as_str(), &value, text) {
-            ("default", Value::Missing, _) | ("default", _, Some(_)) => {}
-            ("alias", _, Some(alias)) => check_argument_name(alias, errors),
-            ("rename", _, Some(name)) => {
-                check_argument_name(name, errors);
-                renamed = Some(name.value());
-            }
-            _ => errors.at(key, ALLOWED),
-        }
-    }
-    renamed
-}
-
-fn check_argument_name(name: &LitStr, errors: &mut Errors) {
-    if name.value().is_empty() || name.value().len() > MAX_ARGUMENT_NAME {
-        errors.at(name, "the name of an argument is 1 to 255 bytes long");
-    }
+    let message = format!("an argument needs a name, under which it is stored; {advice}");
+    Err(syn::Error::new_spanned(&parameter.pat, message))
 }
 
 /// Refuses two arguments that would be one in the payload.
 pub(super) fn check_names(parameters: &[Parameter], errors: &mut Errors) {
-    let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
+    let mut seen: Vec<String> = Vec::new();
     for parameter in parameters {
         let Parameter::Argument(argument) = parameter else {
             continue;
         };
-        let name = argument.name.as_str();
-        if seen.insert(name, argument.field.span()).is_some() {
-            errors.at(
-                &argument.field,
-                format!("two arguments are called `{name}` in the payload"),
-            );
+        for name in [&argument.name].into_iter().chain(&argument.aliases) {
+            let text = name.value();
+            if seen.contains(&text) {
+                let message = format!("two arguments are called `{text}` in the payload");
+                errors.at(name, message);
+            }
+            seen.push(text);
         }
     }
 }
 
-fn is_injected(ty: &Type) -> bool {
-    let ty = match ungrouped(ty) {
-        Type::Reference(reference) => return is_context(&reference.elem),
-        other => other,
-    };
-    is_state(ty) || is_context(ty)
+/// Whether the type says that it does not belong to the payload.
+pub(super) fn is_injected(ty: &Type) -> bool {
+    match ungrouped(ty) {
+        Type::Reference(reference) => is_context(&reference.elem),
+        owned => is_state(owned) || is_context(owned),
+    }
 }
 
 fn is_context(ty: &Type) -> bool {
@@ -342,7 +200,7 @@ fn is_state(ty: &Type) -> bool {
     segment.ident == "State" && one_type
 }
 
-fn last_segment(ty: &Type) -> Option<&syn::PathSegment> {
+fn last_segment(ty: &Type) -> Option<&PathSegment> {
     match ungrouped(ty) {
         Type::Path(path) => path.path.segments.last(),
         _ => None,
@@ -350,7 +208,7 @@ fn last_segment(ty: &Type) -> Option<&syn::PathSegment> {
 }
 
 /// Looks through what macros and parentheses put around a type.
-fn ungrouped(ty: &Type) -> &Type {
+pub(super) fn ungrouped(ty: &Type) -> &Type {
     match ty {
         Type::Group(group) => ungrouped(&group.elem),
         Type::Paren(paren) => ungrouped(&paren.elem),

@@ -68,14 +68,15 @@ fn check_is_function(attribute: Attribute, input: ParseStream<'_>) -> syn::Resul
     )))
 }
 
-/// Our own attributes, and docs, which rustc refuses on a parameter.
+/// Our own attributes; docs, which rustc refuses on a parameter; and `cfg_attr`, which we
+/// refuse and which may hide one of our own.
 fn take_helpers(parameter: &mut FnArg) -> Helpers {
     let FnArg::Typed(parameter) = parameter else {
         return Helpers::new();
     };
     let is_helper = |attribute: &mut syn::Attribute| {
         let path = attribute.path();
-        ["inject", "codec", "serde", "doc"]
+        ["inject", "codec", "serde", "doc", "cfg_attr"]
             .iter()
             .any(|name| path.is_ident(name))
     };

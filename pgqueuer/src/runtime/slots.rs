@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use tokio::sync::Notify;
@@ -20,6 +21,7 @@ pub(super) struct Group {
 /// The slots of one worker.
 #[derive(Clone, Debug)]
 pub(super) struct Slots {
+    concurrency: usize,
     groups: Arc<Vec<Group>>,
     /// Which bound a kind is under.
     bound_of: Arc<HashMap<&'static str, usize>>,
@@ -72,6 +74,7 @@ impl Slots {
         }
         groups.retain(|group| !group.kinds.is_empty());
         Self {
+            concurrency,
             groups: Arc::new(groups),
             bound_of: Arc::new(bound_of),
             free: Arc::new(Mutex::new(Free {
@@ -114,6 +117,17 @@ impl Slots {
     /// Waits until a slot was freed since the last call.
     pub(super) async fn freed(&self) {
         self.freed.notified().await;
+    }
+
+    /// Waits until half of the slots are free, but not for long.
+    pub(super) async fn half_free(&self, at_most: Duration) {
+        let half_free = async {
+            while self.lock().total < self.concurrency.div_ceil(2) {
+                self.freed.notified().await;
+            }
+        };
+        // Too long: then a few slots have to do.
+        let _ = tokio::time::timeout(at_most, half_free).await;
     }
 }
 

@@ -1,0 +1,183 @@
+//! The jobs that are known: by this program's own types, or as workers have published them.
+
+use std::fmt;
+
+use pgqueuer::{JobDescriptor, PgQueuer, Source, store::KindRecord};
+use serde::{Deserialize, Serialize};
+
+use crate::{app::App, exit::Failure, table};
+
+/// Jobs by kind, and who knows them.
+#[derive(Serialize)]
+#[serde(transparent)]
+pub(crate) struct Catalog {
+    pub(crate) jobs: Vec<KnownJob>,
+    #[serde(skip)]
+    pub(crate) origin: Origin,
+}
+
+/// Who knows the jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// This program has their types.
+    BuiltIn,
+    /// Workers have published them at their start.
+    Published,
+}
+
+/// One kind of job.
+#[derive(Serialize)]
+pub(crate) struct KnownJob {
+    pub(crate) kind: String,
+    pub(crate) aliases: Vec<String>,
+    pub(crate) queue: String,
+    pub(crate) priority: i16,
+    pub(crate) schedule: Option<String>,
+    /// `None` if the job was written by hand and does not say.
+    pub(crate) arguments: Option<Vec<KnownArgument>>,
+    pub(crate) max_attempts: u16,
+    pub(crate) timeout: Option<String>,
+    pub(crate) source: String,
+    /// Checks a payload by its type.
+    #[serde(skip)]
+    pub(crate) descriptor: Option<JobDescriptor>,
+}
+
+#[derive(Deserialize, Serialize)]
+pub(crate) struct KnownArgument {
+    pub(crate) name: String,
+    #[serde(rename = "type")]
+    pub(crate) type_name: String,
+}
+
+impl Catalog {
+    /// The jobs that a worker of this program would run. Connects to nothing.
+    pub(crate) fn built_in(app: App, pgq: &PgQueuer) -> Result<Self, Failure> {
+        let worker = app.builder(pgq).build()?;
+        Ok(Self {
+            jobs: worker.jobs().map(KnownJob::from).collect(),
+            origin: Origin::BuiltIn,
+        })
+    }
+
+    /// What workers have published.
+    pub(crate) async fn published(pgq: &PgQueuer) -> Result<Self, Failure> {
+        let mut jobs: Vec<KnownJob> = pgq
+            .list_kinds()
+            .await?
+            .into_iter()
+            .map(KnownJob::from)
+            .collect();
+        for schedule in pgq.list_schedules().await? {
+            if let Some(job) = jobs.iter_mut().find(|it| it.kind == schedule.kind) {
+                job.schedule = Some(schedule.rule);
+            }
+        }
+        Ok(Self {
+            jobs,
+            origin: Origin::Published,
+        })
+    }
+
+    /// The job that answers to this kind.
+    pub(crate) fn find(&self, kind: &str) -> Option<&KnownJob> {
+        self.jobs
+            .iter()
+            .find(|job| job.kind == kind || job.aliases.iter().any(|it| it == kind))
+    }
+}
+
+impl KnownJob {
+    /// The kind with its arguments, as a Rust function has them.
+    pub(crate) fn signature(&self) -> String {
+        format!("{}({})", self.kind, self.argument_list())
+    }
+
+    fn argument_list(&self) -> String {
+        let argument = |it: &KnownArgument| format!("{}: {}", it.name, it.type_name);
+        match &self.arguments {
+            None => "…".to_owned(),
+            Some(list) => list.iter().map(argument).collect::<Vec<_>>().join(", "),
+        }
+    }
+}
+
+impl From<&JobDescriptor> for KnownJob {
+    fn from(job: &JobDescriptor) -> Self {
+        let argument = |it: &pgqueuer::Argument| KnownArgument {
+            name: it.name.to_owned(),
+            type_name: it.type_name.to_owned(),
+        };
+        let is_silent = job.arguments.is_empty() && job.source == Source::UNKNOWN;
+        Self {
+            kind: job.kind.to_owned(),
+            aliases: job.aliases.iter().copied().map(str::to_owned).collect(),
+            queue: job.options.queue.to_owned(),
+            priority: job.options.priority,
+            schedule: job.schedule.map(|it| it.to_string()),
+            arguments: (!is_silent).then(|| job.arguments.iter().map(argument).collect()),
+            max_attempts: job.options.max_attempts,
+            timeout: job
+                .options
+                .timeout
+                .map(|it| humantime::format_duration(it).to_string()),
+            source: job.source.to_string(),
+            descriptor: Some(*job),
+        }
+    }
+}
+
+impl From<KindRecord> for KnownJob {
+    fn from(record: KindRecord) -> Self {
+        // Another version of the library may have published something else here.
+        let arguments: Option<Vec<KnownArgument>> = serde_json::from_value(record.arguments).ok();
+        let is_unknown = record.source == Source::UNKNOWN.to_string();
+        Self {
+            kind: record.kind,
+            // An alias has a record of its own.
+            aliases: Vec::new(),
+            queue: record.queue,
+            priority: record.priority,
+            schedule: None,
+            arguments: arguments.filter(|it| !(it.is_empty() && is_unknown)),
+            max_attempts: record.max_attempts,
+            timeout: None,
+            source: record.source,
+            descriptor: None,
+        }
+    }
+}
+
+impl fmt::Display for Catalog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.jobs.is_empty() {
+            return f.write_str("no worker has published a job yet; a worker does so at its start");
+        }
+        let row = |job: &KnownJob| {
+            vec![
+                job.kind.clone(),
+                job.aliases.join(", "),
+                job.queue.clone(),
+                job.schedule.clone().unwrap_or_default(),
+                job.argument_list(),
+                job.max_attempts.to_string(),
+                job.timeout.clone().unwrap_or_default(),
+                job.source.clone(),
+            ]
+        };
+        let rows: Vec<Vec<String>> = self.jobs.iter().map(row).collect();
+        f.write_str(&table::render(
+            &[
+                "kind",
+                "aliases",
+                "queue",
+                "schedule",
+                "arguments",
+                "attempts",
+                "timeout",
+                "source",
+            ],
+            &rows,
+        ))
+    }
+}

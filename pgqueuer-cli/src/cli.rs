@@ -1,0 +1,161 @@
+//! What can be asked for, as clap has it. The doc comments are the help text.
+
+use std::ffi::{OsStr, OsString};
+
+use clap::{Args, Parser, Subcommand};
+use pgqueuer::SchemaName;
+
+use crate::{
+    commands::{enqueue::EnqueueArgs, uninstall::UninstallArgs, worker::WorkerArgs},
+    exit::ExitCode,
+    output::Format,
+};
+
+/// Runs the background jobs of this program, and looks after their queue.
+#[derive(Debug, Parser)]
+#[command(after_help = ExitCode::HELP)]
+pub(crate) struct AppCli {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(crate) command: AppCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AppCommand {
+    Worker(WorkerArgs),
+    #[command(flatten)]
+    Common(Command),
+}
+
+/// Looks after a queue of background jobs on PostgreSQL.
+#[derive(Debug, Parser)]
+#[command(name = "pgq", version, after_help = ExitCode::HELP)]
+pub(crate) struct PgqCli {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(crate) command: PgqCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PgqCommand {
+    #[command(flatten)]
+    Common(Command),
+    // Not there, but worth an explanation.
+    #[command(hide = true, disable_help_flag = true)]
+    Worker {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        _rest: Vec<OsString>,
+    },
+}
+
+/// The commands that both programs have.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Creates the schema, or brings an older one up to date.
+    Install,
+    /// Brings an installed schema up to date.
+    Upgrade,
+    /// Checks that the schema is the one that this program needs.
+    Verify,
+    Uninstall(UninstallArgs),
+    /// Prints the statements of `install`, without connecting.
+    Sql,
+    /// Lists the jobs that are known, with their arguments.
+    Jobs,
+    Enqueue(EnqueueArgs),
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(crate) struct GlobalArgs {
+    /// The database: postgres://user:password@host:5432/database.
+    ///
+    /// Without it, and without the variable, the variables of libpq are used: PGHOST,
+    /// PGPORT, PGDATABASE, PGUSER, PGPASSWORD and so on.
+    // Not shown with its value, which may hold a password.
+    #[arg(
+        long,
+        global = true,
+        env = "DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub(crate) database_url: Option<String>,
+
+    /// The schema that the queue lives in.
+    #[arg(
+        long,
+        global = true,
+        env = "PGQUEUER_SCHEMA",
+        default_value = "pgqueuer",
+        value_name = "NAME",
+        value_parser = SchemaName::parse
+    )]
+    pub(crate) schema: SchemaName,
+
+    /// How results are written.
+    #[arg(long, global = true, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+/// Puts in the command `worker` where no command is given.
+///
+/// Options may come first, so the question is whether anything but the global options does.
+pub(crate) fn with_default_command(mut args: Vec<OsString>) -> Vec<OsString> {
+    const GLOBAL: [&str; 3] = ["--database-url", "--schema", "--format"];
+    if args.is_empty() {
+        args.push("worker".into());
+    }
+    let mut rest = args.iter().skip(1).map(OsString::as_os_str);
+    let is_command_missing = loop {
+        let Some(text) = rest.next().map(OsStr::to_string_lossy) else {
+            break true;
+        };
+        if GLOBAL.contains(&text.as_ref()) {
+            rest.next();
+            continue;
+        }
+        let is_global = GLOBAL
+            .iter()
+            .any(|it| text.strip_prefix(it).is_some_and(|it| it.starts_with('=')));
+        if !is_global {
+            break text.starts_with('-') && text != "-h" && text != "--help";
+        }
+    };
+    if is_command_missing {
+        args.insert(1, "worker".into());
+    }
+    args
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definitions_are_sound() {
+        AppCli::command().debug_assert();
+        PgqCli::command().debug_assert();
+    }
+
+    #[test]
+    fn worker_is_the_default_command() {
+        let filled = |line: &str| {
+            let args = with_default_command(line.split(' ').map(OsString::from).collect());
+            let words: Vec<_> = args.iter().map(|it| it.to_string_lossy()).collect();
+            words.join(" ")
+        };
+        assert_eq!(filled("app"), "app worker");
+        assert_eq!(filled("app --drain"), "app worker --drain");
+        assert_eq!(filled("app --schema x"), "app worker --schema x");
+        assert_eq!(filled("app --schema=x jobs"), "app --schema=x jobs");
+        assert_eq!(filled("app --schema x jobs"), "app --schema x jobs");
+        assert_eq!(filled("app --schema x -q"), "app worker --schema x -q");
+        assert_eq!(filled("app --help"), "app --help");
+        assert_eq!(filled("app jobs"), "app jobs");
+    }
+}

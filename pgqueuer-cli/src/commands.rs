@@ -1,0 +1,38 @@
+//! One file for each command: its arguments, then what it does.
+
+pub(crate) mod enqueue;
+pub(crate) mod uninstall;
+pub(crate) mod worker;
+
+mod install;
+mod jobs;
+mod sql;
+mod upgrade;
+mod verify;
+
+use crate::{
+    app::App,
+    cli::{Command, GlobalArgs},
+    connection::{Database, IfRefused},
+    exit::Failure,
+    output::Output,
+};
+
+/// Runs a command that needs no types. An `app` makes it know its own jobs.
+pub(crate) async fn run(
+    global: &GlobalArgs,
+    app: Option<App>,
+    command: Command,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
+    let connect = async || Database::find(global)?.connect(IfRefused::GiveUp).await;
+    match command {
+        Command::Install => install::run(&connect().await?, global, output).await,
+        Command::Upgrade => upgrade::run(&connect().await?, global, output).await,
+        Command::Verify => verify::run(&connect().await?, global, output).await,
+        Command::Uninstall(args) => uninstall::run(&connect().await?, global, &args, output).await,
+        Command::Sql => sql::run(global, output),
+        Command::Jobs => jobs::run(global, app, output).await,
+        Command::Enqueue(args) => enqueue::run(global, app, args, output).await,
+    }
+}

@@ -1,0 +1,269 @@
+//! `enqueue`: puts one job into the queue, after the checks that a producer gets from its
+//! compiler.
+
+use std::{fmt, io::Read as _, time::Duration};
+
+use chrono::{DateTime, Datelike as _, Utc};
+use pgqueuer::{
+    Codec, Headers, JobId, MAX_HEADER_BYTES, MAX_NAME_LENGTH, Payload,
+    payload::MAX_PAYLOAD_BYTES,
+    store::{JobToEnqueue, RunAt},
+};
+use serde::Serialize;
+
+use crate::{
+    app::App,
+    catalog::{Catalog, KnownJob, Origin},
+    cli::GlobalArgs,
+    connection::{Database, IfRefused},
+    exit::Failure,
+    output::Output,
+};
+
+/// Enqueues a job, and prints its id.
+///
+/// The arguments are checked: by their types in a program that has the job, by their names
+/// in `pgq`, which knows what workers have published.
+#[derive(Debug, clap::Args)]
+pub(crate) struct EnqueueArgs {
+    /// What sort of job.
+    kind: String,
+
+    /// The arguments by name, as a JSON object; `-` reads them from standard input.
+    #[arg(value_name = "JSON", default_value = "{}")]
+    arguments: String,
+
+    /// Higher runs first [default: that of the kind].
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    priority: Option<i16>,
+
+    /// Not before this time has passed: 30s, 5m, "1h 30m".
+    #[arg(long, value_name = "DURATION", value_parser = parse_delay)]
+    delay: Option<Duration>,
+
+    /// Not before this time: 2030-01-31T08:00:00+01:00.
+    #[arg(long, value_name = "TIME", conflicts_with = "delay", value_parser = parse_time)]
+    run_at: Option<DateTime<Utc>>,
+
+    /// Text for the handler; may be repeated.
+    #[arg(long = "header", value_name = "NAME=VALUE", value_parser = parse_header)]
+    headers: Vec<(String, String)>,
+
+    /// Enqueue even if the kind is unknown, or the arguments do not seem to fit.
+    #[arg(long)]
+    unchecked: bool,
+}
+
+pub(super) async fn run(
+    global: &GlobalArgs,
+    app: Option<App>,
+    args: EnqueueArgs,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
+    let payload = payload(&args)?;
+    let headers = headers(&args)?;
+    let database = Database::find(global)?;
+    let built_in = match app {
+        Some(app) => Some(Catalog::built_in(app, database.queue())?),
+        None => None,
+    };
+    if let Some(catalog) = &built_in {
+        check(catalog, &args, &payload)?;
+    }
+    let pgq = database.connect(IfRefused::GiveUp).await?;
+    let catalog = match built_in {
+        Some(catalog) => catalog,
+        None => {
+            let catalog = Catalog::published(&pgq).await?;
+            check(&catalog, &args, &payload)?;
+            catalog
+        }
+    };
+
+    let usual_priority = catalog.find(&args.kind).map(|it| it.priority);
+    let job = JobToEnqueue {
+        kind: args.kind.into(),
+        priority: args.priority.or(usual_priority).unwrap_or_default(),
+        payload,
+        headers,
+        run_at: match (args.delay, args.run_at) {
+            (Some(delay), _) => RunAt::After(delay),
+            (None, Some(time)) => RunAt::At(time),
+            (None, None) => RunAt::Now,
+        },
+    };
+    let ids = pgq.store().enqueue(&[job]).await?;
+    for id in ids {
+        output.result(&Enqueued { id })?;
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Enqueued {
+    id: JobId,
+}
+
+impl fmt::Display for Enqueued {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.id.fmt(f)
+    }
+}
+
+/// The arguments as they were written, which must be an object.
+fn payload(args: &EnqueueArgs) -> Result<Payload, Failure> {
+    let mut text = args.arguments.clone();
+    if text == "-" {
+        text.clear();
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .map_err(|error| {
+                Failure::refused("failed to read the arguments from standard input").because(error)
+            })?;
+    }
+    let value: serde_json::Value = serde_json::from_str(&text)
+        .map_err(|error| Failure::refused("the arguments are not JSON").because(error))?;
+    if !value.is_object() {
+        return Err(Failure::refused(
+            "the arguments are not a JSON object; write each by its name: {\"user_id\": 42}",
+        ));
+    }
+    // The text rather than the value: a value has lost the digits of large numbers.
+    let bytes = text.trim().as_bytes().to_vec();
+    if bytes.len() > MAX_PAYLOAD_BYTES {
+        return Err(Failure::refused(format!(
+            "the arguments are {} bytes, at most {MAX_PAYLOAD_BYTES}",
+            bytes.len()
+        )));
+    }
+    Ok(Payload {
+        codec: Codec::Json,
+        bytes,
+    })
+}
+
+fn headers(args: &EnqueueArgs) -> Result<Headers, Failure> {
+    let size: usize = args.headers.iter().map(|(n, v)| n.len() + v.len()).sum();
+    if size > MAX_HEADER_BYTES {
+        return Err(Failure::refused(format!(
+            "the headers are {size} bytes, at most {MAX_HEADER_BYTES}"
+        )));
+    }
+    Ok(args.headers.iter().cloned().collect())
+}
+
+/// Refuses what no worker could run.
+fn check(catalog: &Catalog, args: &EnqueueArgs, payload: &Payload) -> Result<(), Failure> {
+    let kind = &args.kind;
+    let length = kind.chars().count();
+    if !(1..=MAX_NAME_LENGTH).contains(&length) {
+        return Err(Failure::refused(format!(
+            "the kind is {length} characters long, from 1 to {MAX_NAME_LENGTH}"
+        )));
+    }
+    if kind.chars().any(|it| it.is_whitespace() || it.is_control()) {
+        return Err(Failure::refused(format!(
+            "kind {kind:?} contains white space or control characters"
+        )));
+    }
+    if args.unchecked {
+        return Ok(());
+    }
+    let Some(job) = catalog.find(kind) else {
+        return Err(unknown_kind(catalog, kind));
+    };
+    check_names(job, payload)?;
+    match job.descriptor.map(|it| it.check(payload)) {
+        Some(Err(error)) => Err(Failure::refused(format!(
+            "the arguments do not fit `{}`",
+            job.signature()
+        ))
+        .because(error)),
+        Some(Ok(())) | None => Ok(()),
+    }
+}
+
+/// Refuses arguments that the job does not have; and without types also the lack of those
+/// that it has, unless they are optional.
+fn check_names(job: &KnownJob, payload: &Payload) -> Result<(), Failure> {
+    let Some(known) = &job.arguments else {
+        return Ok(());
+    };
+    let given: serde_json::Map<String, serde_json::Value> = payload.decode()?;
+    let hint = "--unchecked enqueues it all the same";
+    if let Some(name) = given
+        .keys()
+        .find(|it| !known.iter().any(|k| k.name == **it))
+    {
+        return Err(Failure::refused(format!(
+            "`{}` has no argument `{name}`; {hint}",
+            job.signature()
+        )));
+    }
+    let is_missing = |name: &str, type_name: &str| {
+        job.descriptor.is_none() && !given.contains_key(name) && !type_name.starts_with("Option")
+    };
+    match known.iter().find(|it| is_missing(&it.name, &it.type_name)) {
+        None => Ok(()),
+        Some(argument) => Err(Failure::refused(format!(
+            "`{}` needs the argument `{}`, unless that has a default; {hint}",
+            job.signature(),
+            argument.name
+        ))),
+    }
+}
+
+fn unknown_kind(catalog: &Catalog, kind: &str) -> Failure {
+    /// More than that do not help.
+    const LISTED: usize = 20;
+    let who = match catalog.origin {
+        Origin::BuiltIn => "this program has no job of kind",
+        Origin::Published => "no worker has published the kind",
+    };
+    let mut message = format!("{who} `{kind}`");
+    let nearest = catalog
+        .jobs
+        .iter()
+        .map(|job| (strsim::normalized_damerau_levenshtein(kind, &job.kind), job))
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    match nearest {
+        None => message += ", nor any other yet",
+        // A guess at what is still a slip.
+        Some((likeness, job)) if likeness > 0.6 => {
+            message += &format!("; did you mean `{}`?", job.kind);
+        }
+        Some(_) => {
+            let names: Vec<&str> = catalog.jobs.iter().map(|it| it.kind.as_str()).collect();
+            let listed = &names[..names.len().min(LISTED)];
+            message += &format!("; known are {}", listed.join(", "));
+            if names.len() > LISTED {
+                message += &format!(" and {} more", names.len() - LISTED);
+            }
+        }
+    }
+    Failure::refused(message + " (--unchecked enqueues it all the same)")
+}
+
+fn parse_delay(text: &str) -> Result<Duration, String> {
+    const MAX: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    match humantime::parse_duration(text) {
+        Err(error) => Err(format!("{error}; write 30s, 5m or \"1h 30m\"")),
+        Ok(delay) if delay > MAX => Err("it is over 100 years".to_owned()),
+        Ok(delay) => Ok(delay),
+    }
+}
+
+fn parse_time(text: &str) -> Result<DateTime<Utc>, String> {
+    match text.parse::<DateTime<Utc>>() {
+        Err(error) => Err(format!("{error}; write 2030-01-31T08:00:00Z")),
+        Ok(time) if !(1..=9999).contains(&time.year()) => Err("its year is not 1 to 9999".into()),
+        Ok(time) => Ok(time),
+    }
+}
+
+fn parse_header(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write it as name=value".to_owned()),
+    }
+}

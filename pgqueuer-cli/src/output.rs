@@ -1,0 +1,60 @@
+//! Where results go: one type, so that `--format json` comes for free.
+
+use std::{
+    fmt,
+    io::{self, Write},
+};
+
+use serde::Serialize;
+
+use crate::exit::Failure;
+
+/// How results are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// For programs: one JSON value.
+    Json,
+}
+
+/// Results go to standard output, everything else to standard error.
+pub(crate) struct Output<'a> {
+    to: &'a mut (dyn Write + Send),
+    format: Format,
+}
+
+impl<'a> Output<'a> {
+    pub(crate) fn new(to: &'a mut (dyn Write + Send), format: Format) -> Self {
+        Self { to, format }
+    }
+
+    /// Writes a result: its `Display` for people, its JSON for programs.
+    pub(crate) fn result<T: Serialize + fmt::Display>(&mut self, value: &T) -> Result<(), Failure> {
+        match self.format {
+            Format::Table => self.text(&value.to_string()),
+            Format::Json => {
+                let json = serde_json::to_string_pretty(value).map_err(io::Error::other)?;
+                self.text(&json)
+            }
+        }
+    }
+
+    /// Writes text as it is, whatever the format, and ends its last line.
+    pub(crate) fn text(&mut self, text: &str) -> Result<(), Failure> {
+        let text = text.trim_end_matches('\n');
+        let written = writeln!(self.to, "{text}").and_then(|()| self.to.flush());
+        match written {
+            // The reader has seen enough, as in `pgq sql | head`.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            other => Ok(other?),
+        }
+    }
+}
+
+/// Tells people something that is not the result.
+pub(crate) fn note(text: impl fmt::Display) {
+    // Nobody is left to be told that standard error is closed.
+    let _ = writeln!(io::stderr(), "{text}");
+}

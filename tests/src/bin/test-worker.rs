@@ -1,0 +1,62 @@
+//! A worker that the tests start as a process of its own, to stop it and to kill it.
+//!
+//! Its handlers leave their traces in the table `public.ran`.
+
+use std::time::Duration;
+
+use pgqueuer::prelude::*;
+use sqlx::PgPool;
+
+async fn leave_trace(pool: &PgPool, context: &Context, what: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT INTO public.ran (job, attempt, what) VALUES ($1, $2, $3)")
+        .bind(context.job_id().as_i64())
+        .bind(i32::from(context.attempt()))
+        .bind(what)
+        .execute(pool)
+        .await?;
+    Ok(())
+}
+
+/// Writes one row.
+#[job]
+async fn count_me(
+    number: i64,
+    pool: State<PgPool>,
+    context: &Context,
+) -> Result<(), sqlx::Error> {
+    leave_trace(&pool, context, &number.to_string()).await
+}
+
+/// Takes its time, and says when it begins and when it has ended.
+#[job]
+async fn nap(
+    milliseconds: u64,
+    pool: State<PgPool>,
+    context: &Context,
+) -> Result<(), sqlx::Error> {
+    leave_trace(&pool, context, "began").await?;
+    tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+    leave_trace(&pool, context, "ended").await
+}
+
+/// Takes the process with it.
+#[job(max_attempts = 2)]
+async fn kill_the_worker(pool: State<PgPool>, context: &Context) -> Result<(), sqlx::Error> {
+    leave_trace(&pool, context, "began").await?;
+    std::process::abort();
+}
+
+/// Panics each time.
+#[job(max_attempts = 3, backoff = "10ms")]
+async fn panic_each_time(message: String) {
+    panic!("{message}");
+}
+
+#[tokio::main]
+async fn main() -> pgqueuer::Result<()> {
+    let lease = Duration::from_secs(3);
+    pgqueuer_cli::App::new()
+        .configure(move |worker| worker.lease(lease))
+        .run()
+        .await
+}

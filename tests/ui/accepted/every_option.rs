@@ -1,0 +1,97 @@
+//! Every option, once.
+
+#![deny(warnings)]
+
+use std::time::Duration;
+
+use pgqueuer::{Backoff, Codec, Job, JobOptions, OnFailure, Schedule, job, schedule};
+
+#[job(
+    name = "send-welcome",
+    aliases = ["welcome", "mail.welcome"],
+    queue = "mail",
+    priority = -5,
+    max_attempts = 5,
+    timeout = "1m 30s",
+    backoff(base = "1s 500ms", factor = 1.5, max = "2h", jitter = 0),
+    on_failure = "discard",
+    codec = "framed",
+    retain = "0s",
+)]
+async fn send_welcome(user_id: i64) {
+    let _ = user_id;
+}
+
+#[job(backoff = "10s", on_failure = "hold", codec = "json", retain = "36500d")]
+async fn plain(
+    #[serde(default)] first: u8,
+    #[serde(default = "two")] second: u8,
+    #[serde(alias = "3", rename = "third")]
+    #[serde(alias = "drei")]
+    last: u8,
+) {
+    let _ = (first, second, last);
+}
+
+fn two() -> u8 {
+    2
+}
+
+#[job(priority = 32767, max_attempts = 32767, timeout = "1ms", backoff = "100d")]
+async fn limits(#[codec(json)] nested: Vec<Option<u8>>) {
+    let _ = nested;
+}
+
+#[job()]
+async fn nothing() {}
+
+#[schedule("0 0 9 * * 1-5", tz = "Europe/Oslo", name = "office", queue = "mail")]
+async fn hours() {}
+
+#[schedule("@daily")]
+async fn daily() {}
+
+#[schedule(every = "1h 30m", max_attempts = 1)]
+async fn often() {}
+
+fn main() {
+    assert_eq!(SendWelcome::KIND, "send-welcome");
+    assert_eq!(SendWelcome::ALIASES, ["welcome", "mail.welcome"]);
+    assert_eq!(
+        SendWelcome::OPTIONS,
+        JobOptions {
+            queue: "mail",
+            priority: -5,
+            max_attempts: 5,
+            timeout: Some(Duration::from_secs(90)),
+            backoff: Backoff {
+                base: Duration::from_millis(1500),
+                factor: 1.5,
+                max: Duration::from_secs(7200),
+                jitter: 0.0,
+            },
+            on_failure: OnFailure::Discard,
+            codec: Codec::Framed,
+            retain: Duration::ZERO,
+        }
+    );
+    assert_eq!(Plain::OPTIONS.backoff, Backoff::fixed(Duration::from_secs(10)));
+    assert_eq!(Plain::OPTIONS.codec, Codec::Json);
+    assert_eq!(Limits::OPTIONS.max_attempts, 32767);
+    assert_eq!(Nothing::OPTIONS, JobOptions::DEFAULT);
+    assert_eq!(Nothing::SCHEDULE, None);
+    assert_eq!(Hours::KIND, "office");
+    assert_eq!(
+        Hours::SCHEDULE,
+        Some(Schedule::Cron { expression: "0 0 9 * * 1-5", zone: "Europe/Oslo" })
+    );
+    assert_eq!(
+        Daily::SCHEDULE,
+        Some(Schedule::Cron { expression: "@daily", zone: "UTC" })
+    );
+    assert_eq!(Often::SCHEDULE, Some(Schedule::Every(Duration::from_secs(5400))));
+    assert_eq!(Often::OPTIONS.max_attempts, 1);
+
+    let payload = Plain { first: 1, second: 2, last: 3 }.encode().unwrap();
+    assert_eq!(payload.bytes, br#"{"first":1,"second":2,"third":3}"#);
+}
