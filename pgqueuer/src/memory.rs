@@ -5,6 +5,7 @@
 //! live jobs at each step, which is fine for thousands of them.
 
 mod state;
+mod upkeep;
 
 use std::{
     fmt,

@@ -1,10 +1,6 @@
 //! What the store in memory holds, and each step on it. Mirrors `postgres/sql/`.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
 
 use chrono::{DateTime, Utc};
 
@@ -13,9 +9,9 @@ use crate::{
     job::JobId,
     payload::Payload,
     store::{
-        Attempted, ClaimKey, ClaimRequest, ClaimedJob, Counts, Crash, Disposition, Ending, Failure,
-        FailureReason, JobRecord, JobState, JobToEnqueue, KindRecord, NextTick, Promotion, RunAt,
-        ScheduleRecord, ScheduleToStore, SessionId, Settlement, Tick,
+        Attempted, ClaimKey, ClaimRequest, ClaimedJob, Crash, Disposition, Ending, Failure,
+        FailureReason, JobRecord, JobState, JobToEnqueue, KindRecord, RunAt, ScheduleRecord,
+        SessionId, Settlement,
     },
 };
 
@@ -24,24 +20,24 @@ const MAX_FAILURES: usize = 10;
 
 #[derive(Default)]
 pub(super) struct Memory {
-    jobs: BTreeMap<JobId, LiveJob>,
-    history: BTreeMap<JobId, FinishedJob>,
+    pub(super) jobs: BTreeMap<JobId, LiveJob>,
+    pub(super) history: BTreeMap<JobId, FinishedJob>,
     sessions: BTreeMap<SessionId, Session>,
-    kinds: BTreeMap<String, KindRecord>,
-    schedules: BTreeMap<String, ScheduleRecord>,
+    pub(super) kinds: BTreeMap<String, KindRecord>,
+    pub(super) schedules: BTreeMap<String, ScheduleRecord>,
     /// Ids and places in line; both only ever grow.
     positions: i64,
     last_session: i64,
 }
 
-struct LiveJob {
-    kind: String,
-    state: Live,
-    position: i64,
+pub(super) struct LiveJob {
+    pub(super) kind: String,
+    pub(super) state: Live,
+    pub(super) position: i64,
     priority: i16,
     enqueued_at: DateTime<Utc>,
-    run_at: DateTime<Utc>,
-    claimed_by: Option<SessionId>,
+    pub(super) run_at: DateTime<Utc>,
+    pub(super) claimed_by: Option<SessionId>,
     claimed_at: Option<DateTime<Utc>>,
     claim_number: i32,
     attempt: u16,
@@ -51,15 +47,15 @@ struct LiveJob {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Live {
+pub(super) enum Live {
     Scheduled,
     Available,
     Held,
 }
 
-struct FinishedJob {
-    record: JobRecord,
-    expires_at: DateTime<Utc>,
+pub(super) struct FinishedJob {
+    pub(super) record: JobRecord,
+    pub(super) expires_at: DateTime<Utc>,
 }
 
 struct Session {
@@ -86,7 +82,7 @@ impl LiveJob {
         self.failures.drain(..excess);
     }
 
-    fn record(&self, id: JobId) -> JobRecord {
+    pub(super) fn record(&self, id: JobId) -> JobRecord {
         JobRecord {
             id,
             kind: self.kind.clone(),
@@ -110,7 +106,7 @@ impl LiveJob {
 }
 
 impl Memory {
-    fn next_position(&mut self) -> i64 {
+    pub(super) fn next_position(&mut self) -> i64 {
         self.positions += 1;
         self.positions
     }
@@ -357,133 +353,5 @@ impl Memory {
         };
         let expires_at = now + retain;
         self.history.insert(id, FinishedJob { record, expires_at });
-    }
-
-    pub(super) fn promote(&mut self, limit: u32, now: DateTime<Utc>) -> Promotion {
-        let mut due: Vec<(DateTime<Utc>, JobId)> = self.scheduled().collect();
-        due.retain(|(run_at, _)| *run_at <= now);
-        due.sort_unstable();
-        due.truncate(limit as usize);
-        for (_, id) in &due {
-            let position = self.next_position();
-            if let Some(job) = self.jobs.get_mut(id) {
-                job.state = Live::Available;
-                job.position = position;
-            }
-        }
-        let next = self
-            .scheduled()
-            .map(|(run_at, _)| run_at)
-            .filter(|it| *it > now)
-            .min();
-        Promotion {
-            promoted: u32::try_from(due.len()).unwrap_or(u32::MAX),
-            next_due_in: next.map(|it| (it - now).to_std().unwrap_or_default()),
-        }
-    }
-
-    fn scheduled(&self) -> impl Iterator<Item = (DateTime<Utc>, JobId)> {
-        let scheduled = self
-            .jobs
-            .iter()
-            .filter(|(_, job)| job.state == Live::Scheduled);
-        scheduled.map(|(id, job)| (job.run_at, *id))
-    }
-
-    pub(super) fn publish_kinds(&mut self, kinds: &[KindRecord]) {
-        let named = kinds.iter().map(|it| (it.kind.clone(), it.clone()));
-        self.kinds.extend(named);
-    }
-
-    pub(super) fn list_kinds(&self) -> Vec<KindRecord> {
-        self.kinds.values().cloned().collect()
-    }
-
-    pub(super) fn store_schedules(&mut self, schedules: &[ScheduleToStore]) {
-        for new in schedules {
-            let schedule =
-                self.schedules
-                    .entry(new.kind.clone())
-                    .or_insert_with(|| ScheduleRecord {
-                        kind: new.kind.clone(),
-                        rule: new.rule.clone(),
-                        next_tick: new.next_tick,
-                        last_tick: None,
-                    });
-            if schedule.rule != new.rule {
-                schedule.rule.clone_from(&new.rule);
-                schedule.next_tick = new.next_tick;
-            }
-        }
-    }
-
-    pub(super) fn list_schedules(&self) -> Vec<ScheduleRecord> {
-        self.schedules.values().cloned().collect()
-    }
-
-    pub(super) fn next_ticks(&self, kinds: &[&str], now: DateTime<Utc>) -> Vec<NextTick> {
-        let mut ticks: Vec<NextTick> = self
-            .schedules
-            .values()
-            .filter(|it| kinds.contains(&it.kind.as_str()))
-            .map(|it| NextTick {
-                kind: it.kind.clone(),
-                at: it.next_tick,
-                now,
-            })
-            .collect();
-        ticks.sort_by_key(|it| it.at);
-        ticks
-    }
-
-    pub(super) fn tick(&mut self, tick: &Tick, now: DateTime<Utc>) -> Option<JobId> {
-        let schedule = self.schedules.get_mut(tick.job.kind.as_ref())?;
-        if schedule.next_tick != tick.due {
-            return None;
-        }
-        schedule.last_tick = Some(tick.due);
-        schedule.next_tick = tick.next;
-        self.enqueue(std::slice::from_ref(&tick.job), now)
-            .first()
-            .copied()
-    }
-
-    pub(super) fn prune(&mut self, limit: u32, now: DateTime<Utc>) -> u64 {
-        let expired: Vec<JobId> = self
-            .history
-            .iter()
-            .filter(|(_, job)| job.expires_at <= now)
-            .map(|(id, _)| *id)
-            .take(limit as usize)
-            .collect();
-        for id in &expired {
-            self.history.remove(id);
-        }
-        expired.len() as u64
-    }
-
-    pub(super) fn get_job(&self, id: JobId) -> Option<JobRecord> {
-        let live = self.jobs.get(&id).map(|job| job.record(id));
-        live.or_else(|| self.history.get(&id).map(|job| job.record.clone()))
-    }
-
-    pub(super) fn count_jobs(&self, kinds: Option<&[&str]>) -> Counts {
-        let wanted: Option<BTreeSet<&str>> = kinds.map(|it| it.iter().copied().collect());
-        let mut counts = Counts::default();
-        for job in self.jobs.values() {
-            if wanted
-                .as_ref()
-                .is_some_and(|it| !it.contains(job.kind.as_str()))
-            {
-                continue;
-            }
-            match (job.claimed_by, job.state) {
-                (Some(_), _) => counts.running += 1,
-                (None, Live::Scheduled) => counts.scheduled += 1,
-                (None, Live::Available) => counts.available += 1,
-                (None, Live::Held) => counts.held += 1,
-            }
-        }
-        counts
     }
 }

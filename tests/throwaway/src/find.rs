@@ -13,6 +13,9 @@ use crate::StartError;
 /// Names the folder to use, ahead of all that can be found.
 const VARIABLE: &str = "PGQ_PG_BIN";
 
+/// What to set it to for a machine that has no PostgreSQL, in effect.
+const NONE: &str = "none";
+
 /// Folders that hold one folder per PostgreSQL version, and what those start with.
 ///
 /// In order: Debian and Ubuntu; the RPM packages of postgresql.org; Alpine;
@@ -32,7 +35,8 @@ const PLACES: [(&str, &str); 7] = [
 /// Looks at the variable `PGQ_PG_BIN`, at the `PATH` (through symbolic links), then
 /// at the folders of Debian, the RPM packages, Alpine, Homebrew, Postgres.app and
 /// the Windows installer, the highest version first. If `PGQ_PG_BIN` is set, not
-/// empty and wrong, the answer is `None`, never another folder.
+/// empty and wrong, the answer is `None`, never another folder. Set to `none`, nothing is
+/// looked for, as if the machine had no PostgreSQL.
 pub fn bin_dir() -> Option<PathBuf> {
     locate(None).ok()
 }
@@ -43,6 +47,9 @@ pub(crate) fn locate(chosen: Option<&Path>) -> Result<PathBuf, StartError> {
         return checked(dir, "the chosen folder for PostgreSQL");
     }
     if let Some(dir) = env::var_os(VARIABLE).filter(|it| !it.is_empty()) {
+        if dir == NONE {
+            return Err(StartError::not_found());
+        }
         return checked(Path::new(&dir), VARIABLE);
     }
     on_path()
