@@ -145,13 +145,24 @@ fn killed_it_leaves_no_process_and_no_file() {
         .spawn()
         .unwrap();
     let is_empty = || fs::read_dir(&temporary).unwrap().next().is_none();
-    wait_until("a server is there", || !is_empty());
+    wait_until("a server is being made", || contains_data(&temporary, 2));
 
     child.kill().unwrap();
     child.wait().unwrap();
 
     wait_until("everything is gone", is_empty);
     assert_empty(&temporary);
+}
+
+/// Whether there is a `data` folder so many levels below.
+fn contains_data(folder: &Path, levels: u32) -> bool {
+    folder.join("data").exists()
+        || levels > 0
+            && fs::read_dir(folder)
+                .into_iter()
+                .flatten()
+                .flatten()
+                .any(|entry| contains_data(&entry.path(), levels - 1))
 }
 
 fn wait_until(what: &str, condition: impl Fn() -> bool) {

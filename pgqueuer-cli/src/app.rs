@@ -142,7 +142,8 @@ impl App {
             return Ok(());
         };
         let output = &mut Output::new(output, cli.global.format);
-        match cli.command {
+        let default = AppCommand::Worker(commands::worker::WorkerArgs::default());
+        match cli.command.unwrap_or(default) {
             AppCommand::Worker(args) => {
                 logging.start(LevelFilter::INFO);
                 commands::worker::run(&cli.global, self, args, output).await

@@ -18,7 +18,7 @@ pub(crate) struct AppCli {
     #[command(flatten)]
     pub(crate) global: GlobalArgs,
     #[command(subcommand)]
-    pub(crate) command: AppCommand,
+    pub(crate) command: Option<AppCommand>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -69,8 +69,9 @@ pub(crate) enum Command {
 
 /// Options of every command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct GlobalArgs {
-    /// The database: postgres://user:password@host:5432/database.
+    /// The database, as `postgres://user:password@host:5432/database`.
     ///
     /// Without it, and without the variable, the variables of libpq are used: PGHOST,
     /// PGPORT, PGDATABASE, PGUSER, PGPASSWORD and so on.
@@ -95,23 +96,20 @@ pub(crate) struct GlobalArgs {
     )]
     pub(crate) schema: SchemaName,
 
-    /// How results are written.
+    /// How results are written: for people, or for programs.
     #[arg(long, global = true, value_enum, default_value_t)]
     pub(crate) format: Format,
 }
 
-/// Puts in the command `worker` where no command is given.
+/// Puts in the command `worker` where its options are given without it.
 ///
-/// Options may come first, so the question is whether anything but the global options does.
+/// The global options may come before a command, so the question is what comes after them.
 pub(crate) fn with_default_command(mut args: Vec<OsString>) -> Vec<OsString> {
     const GLOBAL: [&str; 3] = ["--database-url", "--schema", "--format"];
-    if args.is_empty() {
-        args.push("worker".into());
-    }
     let mut rest = args.iter().skip(1).map(OsString::as_os_str);
     let is_command_missing = loop {
         let Some(text) = rest.next().map(OsStr::to_string_lossy) else {
-            break true;
+            break false;
         };
         if GLOBAL.contains(&text.as_ref()) {
             rest.next();
@@ -143,15 +141,15 @@ mod tests {
     }
 
     #[test]
-    fn worker_is_the_default_command() {
+    fn options_of_the_worker_need_no_command() {
         let filled = |line: &str| {
             let args = with_default_command(line.split(' ').map(OsString::from).collect());
             let words: Vec<_> = args.iter().map(|it| it.to_string_lossy()).collect();
             words.join(" ")
         };
-        assert_eq!(filled("app"), "app worker");
+        assert_eq!(filled("app"), "app");
         assert_eq!(filled("app --drain"), "app worker --drain");
-        assert_eq!(filled("app --schema x"), "app worker --schema x");
+        assert_eq!(filled("app --schema x"), "app --schema x");
         assert_eq!(filled("app --schema=x jobs"), "app --schema=x jobs");
         assert_eq!(filled("app --schema x jobs"), "app --schema x jobs");
         assert_eq!(filled("app --schema x -q"), "app worker --schema x -q");

@@ -114,8 +114,8 @@ fn options(global: &GlobalArgs) -> Result<PgConnectOptions, Failure> {
     if let Some(url) = global.database_url.as_deref().filter(|it| !it.is_empty()) {
         return parse(url);
     }
-    let is_set = |name: &&str| env::var_os(name).is_some_and(|it| !it.is_empty());
-    if LIBPQ_VARIABLES.iter().any(|it| is_set(&it)) {
+    let is_set = |name: &str| env::var_os(name).is_some_and(|it| !it.is_empty());
+    if LIBPQ_VARIABLES.into_iter().any(is_set) {
         return Ok(PgConnectOptions::new());
     }
     Err(Failure::usage(

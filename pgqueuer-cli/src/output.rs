@@ -12,10 +12,9 @@ use crate::exit::Failure;
 /// How results are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {
-    /// For people.
+    // Plain comments, so that the help lists the values on one line.
     #[default]
     Table,
-    /// For programs: one JSON value.
     Json,
 }
 

@@ -1,5 +1,6 @@
 //! `#[job]` and `#[schedule]`, in three stages: parse, model, expand.
 
+mod constants;
 mod expand;
 mod helpers;
 mod model;
@@ -42,8 +43,9 @@ pub(crate) fn transform(
     let (function, helpers) = match parse::parse(attribute, item.clone()) {
         Ok(parsed) => parsed,
         Err(error) => {
-            let errors = error.to_compile_error();
-            return quote! { #errors #item };
+            let mut tokens = error.to_compile_error();
+            tokens.extend(item);
+            return tokens;
         }
     };
     match JobModel::new(attribute, options, &function, helpers) {

@@ -1,4 +1,8 @@
-//! The attributes of pgqueuer.
+//! The attributes `#[job]` and `#[schedule]` of `pgqueuer`.
+//!
+//! Use them from there (`use pgqueuer::{job, schedule};`): what they generate calls into that
+//! crate. They translate and contain no logic; every mistake is an error on the words that
+//! are wrong, and says what to write.
 
 mod attribute;
 mod cron;
@@ -11,13 +15,115 @@ use proc_macro::TokenStream;
 
 use crate::job::Attribute;
 
-/// Makes a job of an async function.
+/// Makes a job of an `async fn`: a struct of its arguments, which can be enqueued, and which
+/// any worker of this program can run.
+///
+/// ```text
+/// /// Sends the welcome mail.
+/// #[job(queue = "mail", max_attempts = 5, timeout = "30s")]
+/// async fn send_welcome(user_id: i64, locale: String, mailer: State<Mailer>) -> Result<(), MailError> {
+///     mailer.welcome(user_id, &locale).await
+/// }
+///
+/// SendWelcome { user_id: 42, locale: "nb".to_owned() }.enqueue(&pool).await?;
+/// ```
+///
+/// # What is generated
+///
+/// - The function stays as it is, so a unit test calls it directly.
+/// - `struct SendWelcome { user_id: i64, locale: String }` has the visibility, the docs and the
+///   `#[cfg]`s of the function, is `Clone`, `Debug`, `Serialize` and `Deserialize`, and
+///   implements `pgqueuer::Job`.
+/// - The job is registered with every worker in the program.
+///
+/// # The function
+///
+/// A free `async fn`, without generics. It returns `()`, or a `Result` whose error is an error
+/// or a message; its future is `Send`.
+///
+/// Its parameters are the arguments of the job: names with owned types that serde can write
+/// and read, and that are `Clone`, `Debug`, `Send`, `Sync` and `'static`. Three kinds of
+/// parameters are injected by the worker instead, and do not belong to the payload:
+///
+/// - `State<T>`, a resource that was given to the worker;
+/// - `Context` or `&Context`, what there is to know about the attempt;
+/// - `#[inject] name: T`, where `T` is a type that implements `pgqueuer::Inject`.
+///
+/// # Options of the job
+///
+/// | option | meaning | default | range |
+/// | --- | --- | --- | --- |
+/// | `name = "…"` | the kind, which is stored with every job | the function's name | 1 to 128 characters, no white space |
+/// | `aliases = ["…"]` | former names that queued jobs may still have | none | as `name` |
+/// | `queue = "…"` | the group of kinds that it belongs to | `"default"` | as `name` |
+/// | `priority = 5` | its place in line, higher first | 0 | -32,768 to 32,767 |
+/// | `max_attempts = 5` | how often it is tried before it is given up | 25 | 1 to 32,767 |
+/// | `timeout = "30s"` | when one attempt is cancelled and counts as failed | none | at least 1 ms |
+/// | `backoff = "10s"` | the same wait before each further attempt | see below | at most 100 days |
+/// | `backoff(…)` | a wait that grows | see below | see below |
+/// | `on_failure = "hold"` | what becomes of it after the last attempt: `"hold"` keeps it for a person, `"discard"` does not | `"hold"` | |
+/// | `codec = "framed"` | how the payload is written: `"framed"` (each argument by itself, in binary), or `"json"` (readable in SQL) | `"framed"` | |
+/// | `retain = "7d"` | how long the record of a finished job is kept; `"0s"` keeps none | 7 days | at most 100 years |
+///
+/// Durations are texts with their units: `"500ms"`, `"30s"`, `"5m"`, `"1h 30m"`, `"7d"`.
+///
+/// The wait before a further attempt is `base` × `factor`^(attempt - 1), at most `max`, give or
+/// take `jitter`. Each can be left out:
+///
+/// | option of `backoff(…)` | meaning | default | range |
+/// | --- | --- | --- | --- |
+/// | `base = "5s"` | the wait after the first failure | 5 s | at most `max` |
+/// | `factor = 2` | what each failure multiplies it by | 2 | 1 to 100 |
+/// | `max = "1h"` | the longest wait | 1 h | at most 100 days |
+/// | `jitter = 0.1` | the spread, as a share of the wait | 0.1 | 0 to 1 |
+///
+/// # Attributes of an argument
+///
+/// - `#[codec(json)]` writes this argument as JSON, for a nested type that will grow: the
+///   binary codec cannot read a struct that has gained a field.
+/// - `#[serde(default)]` and `#[serde(default = "path")]`: the argument may be missing, as it is
+///   in jobs that were queued before it existed.
+/// - `#[serde(alias = "…")]` and `#[serde(rename = "…")]`: its former name, and its name in the
+///   payload.
+/// - Docs on an argument become docs of the field.
 #[proc_macro_attribute]
 pub fn job(options: TokenStream, item: TokenStream) -> TokenStream {
     job::transform(Attribute::Job, options.into(), item.into()).into()
 }
 
-/// Makes a job that is enqueued by itself.
+/// Makes a job that is enqueued by itself, at the times of a cron expression or at a fixed
+/// interval.
+///
+/// ```text
+/// /// Deletes expired carts, every hour.
+/// #[schedule("0 * * * *")]
+/// async fn cleanup(pool: State<PgPool>) -> Result<u64, sqlx::Error> { … }
+///
+/// #[schedule("0 0 9 * * 1-5", tz = "Europe/Oslo", queue = "reports")]
+/// async fn report() { … }
+///
+/// #[schedule(every = "30s", max_attempts = 1)]
+/// async fn look_for_mail(mailbox: State<Mailbox>) { … }
+/// ```
+///
+/// However many workers there are, each tick enqueues one job. Ticks that are missed while no
+/// worker runs become one late job.
+///
+/// # When
+///
+/// Either a cron expression or `every`, never both.
+///
+/// - A cron expression has five fields (minute, hour, day of month, month, day of week), or six
+///   with the seconds first. Sunday is 0 or 7; if both days are restricted, either may match.
+///   `@hourly` and its like work. One that never comes (`0 0 31 2 *`) does not compile.
+/// - `tz = "Europe/Oslo"` is the IANA time zone that the expression is meant in. Default: `UTC`.
+/// - `every = "30s"` is an interval of whole seconds, at least 1 s, at most 10 years (`3650d`).
+///   It counts from the Unix epoch: every `1h` is on the hour.
+///
+/// # The function
+///
+/// As for [`macro@job`], whose options it takes as well, with one difference: all parameters are
+/// injected, for nobody is there to give arguments.
 #[proc_macro_attribute]
 pub fn schedule(options: TokenStream, item: TokenStream) -> TokenStream {
     job::transform(Attribute::Schedule, options.into(), item.into()).into()

@@ -134,6 +134,11 @@ impl Context {
         &self.0.cancellation
     }
 
+    /// Waits until [`cancellation`](Self::cancellation) fires.
+    pub async fn cancelled(&self) {
+        self.0.cancellation.cancelled().await;
+    }
+
     /// Whether [`cancellation`](Self::cancellation) has fired.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {

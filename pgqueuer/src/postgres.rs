@@ -17,7 +17,7 @@ mod statements;
 pub(crate) use enqueue::enqueue_in_default_schema;
 pub use schema_name::SchemaName;
 
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -49,9 +49,9 @@ pub struct PostgresStore {
     pool: PgPool,
     /// The worker's own connections, so that handlers that use up the pool of the
     /// application cannot keep a worker from claiming and settling.
-    control: PgPool,
+    control: OnceLock<PgPool>,
     /// One connection for nothing but the lease: whatever the others wait for, it is renewed.
-    lease: PgPool,
+    lease: OnceLock<PgPool>,
     lanes: Lanes,
 }
 
@@ -60,25 +60,27 @@ impl PostgresStore {
     /// claim and for two batches of results, and one for the rest.
     const CONTROL_CONNECTIONS: u32 = 4;
 
-    /// Uses `schema` over `pool`. Connects to nothing yet. Must be called in a Tokio runtime.
+    /// Uses `schema` over `pool`. Connects to nothing yet.
     #[must_use]
     pub fn new(pool: PgPool, schema: SchemaName) -> Self {
-        let own_pool = |connections| {
-            PgPoolOptions::new()
-                .max_connections(connections)
-                // The test is a round trip for each statement. A dead connection shows
-                // itself just as well by failing, and every loop tries again.
-                .test_before_acquire(false)
-                .connect_lazy_with(pool.connect_options().as_ref().clone())
-        };
         Self {
             statements: Statements::render(&schema),
-            control: own_pool(Self::CONTROL_CONNECTIONS),
-            lease: own_pool(1),
+            control: OnceLock::new(),
+            lease: OnceLock::new(),
             lanes: Lanes::default(),
             pool,
             schema,
         }
+    }
+
+    /// Only workers need it, so only they make it.
+    fn control(&self) -> &PgPool {
+        let connect = || own_pool(&self.pool, Self::CONTROL_CONNECTIONS);
+        self.control.get_or_init(connect)
+    }
+
+    fn lease(&self) -> &PgPool {
+        self.lease.get_or_init(|| own_pool(&self.pool, 1))
     }
 
     /// The application's pool.
@@ -98,9 +100,22 @@ impl PostgresStore {
 
     /// Closes the worker's own connections. The application's pool stays as it is.
     pub(crate) async fn close(&self) {
-        self.control.close().await;
-        self.lease.close().await;
+        for own in [&self.control, &self.lease] {
+            if let Some(pool) = own.get() {
+                pool.close().await;
+            }
+        }
     }
+}
+
+/// A pool to where another one connects.
+fn own_pool(pool: &PgPool, connections: u32) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(connections)
+        // The test is a round trip for each statement. A dead connection shows itself just as
+        // well by failing, and every loop tries again.
+        .test_before_acquire(false)
+        .connect_lazy_with(pool.connect_options().as_ref().clone())
 }
 
 /// The DDL that [`Store::install`] runs, for those who apply it by other means.
@@ -136,7 +151,7 @@ impl Store for PostgresStore {
             .bind(worker)
             .bind(lease.as_secs_f64())
             .try_map(|row: PgRow| row.try_get("id").map(SessionId))
-            .fetch_one(&self.lease)
+            .fetch_one(self.lease())
             .await
             .map_err(failed_to("open a session"))
     }
@@ -145,7 +160,7 @@ impl Store for PostgresStore {
         let renewed = sqlx::query(self.statements.renew_session.text())
             .bind(session.0)
             .bind(lease.as_secs_f64())
-            .execute(&self.lease)
+            .execute(self.lease())
             .await
             .map_err(failed_to("renew the session"))?;
         Ok(renewed.rows_affected() == 1)
@@ -154,7 +169,7 @@ impl Store for PostgresStore {
     async fn close_session(&self, session: SessionId) -> Result<()> {
         sqlx::query(self.statements.close_session.text())
             .bind(session.0)
-            .execute(&self.control)
+            .execute(self.control())
             .await
             .map_err(failed_to("close the session"))?;
         Ok(())
@@ -163,13 +178,13 @@ impl Store for PostgresStore {
     async fn rescue(&self) -> Result<Vec<Crash>> {
         sqlx::query(self.statements.rescue.text())
             .try_map(|row| rows::crash(&row))
-            .fetch_all(&self.control)
+            .fetch_all(self.control())
             .await
             .map_err(failed_to("rescue jobs"))
     }
 
     async fn claim(&self, request: &ClaimRequest<'_>) -> Result<Vec<ClaimedJob>> {
-        claim::claim(&self.control, &self.statements, &self.lanes, request).await
+        claim::claim(self.control(), &self.statements, &self.lanes, request).await
     }
 
     async fn settle(
@@ -177,14 +192,14 @@ impl Store for PostgresStore {
         session: SessionId,
         settlements: &[Settlement],
     ) -> Result<Vec<ClaimKey>> {
-        settle::settle(&self.control, &self.statements, session, settlements).await
+        settle::settle(self.control(), &self.statements, session, settlements).await
     }
 
     async fn promote(&self, limit: u32) -> Result<Promotion> {
         sqlx::query(self.statements.promote.text())
             .bind(i64::from(limit))
             .try_map(|row| rows::promotion(&row))
-            .fetch_one(&self.control)
+            .fetch_one(self.control())
             .await
             .map_err(failed_to("promote scheduled jobs"))
     }
@@ -195,7 +210,7 @@ impl Store for PostgresStore {
     }
 
     async fn publish_kinds(&self, kinds: &[KindRecord]) -> Result<()> {
-        schedules::publish_kinds(&self.control, &self.statements, kinds).await
+        schedules::publish_kinds(self.control(), &self.statements, kinds).await
     }
 
     async fn list_kinds(&self) -> Result<Vec<KindRecord>> {
@@ -207,7 +222,7 @@ impl Store for PostgresStore {
     }
 
     async fn store_schedules(&self, schedules: &[ScheduleToStore]) -> Result<()> {
-        schedules::store_schedules(&self.control, &self.statements, schedules).await
+        schedules::store_schedules(self.control(), &self.statements, schedules).await
     }
 
     async fn list_schedules(&self) -> Result<Vec<ScheduleRecord>> {
@@ -219,17 +234,17 @@ impl Store for PostgresStore {
     }
 
     async fn next_ticks(&self, kinds: &[&str]) -> Result<Vec<NextTick>> {
-        schedules::next_ticks(&self.control, &self.statements, kinds).await
+        schedules::next_ticks(self.control(), &self.statements, kinds).await
     }
 
     async fn tick(&self, tick: &Tick) -> Result<Option<JobId>> {
-        schedules::tick(&self.control, &self.statements, tick).await
+        schedules::tick(self.control(), &self.statements, tick).await
     }
 
     async fn prune(&self, limit: u32) -> Result<u64> {
         let pruned = sqlx::query(self.statements.prune.text())
             .bind(i64::from(limit))
-            .execute(&self.control)
+            .execute(self.control())
             .await
             .map_err(failed_to("prune the history"))?;
         Ok(pruned.rows_affected())

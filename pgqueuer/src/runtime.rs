@@ -37,8 +37,8 @@ pub(crate) use stop::Stop;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use tokio_util::task::TaskTracker;
-use tracing::{Instrument, info, info_span, warn};
+use tokio_util::task::AbortOnDropHandle;
+use tracing::{Instrument, error, info, info_span};
 
 use crate::{
     error::{Chain, Result},
@@ -84,7 +84,11 @@ pub struct Report {
 /// Runs a worker to its end.
 pub(crate) async fn run(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
     let span = info_span!("worker", worker.name = %worker.config.name);
-    run_in_span(worker, mode, stop).instrument(span).await
+    let done = stop.graceful.clone();
+    let result = run_in_span(worker, mode, stop).instrument(span).await;
+    // Also when it did not start: somebody may be waiting for a signal to pass on.
+    done.cancel();
+    result
 }
 
 async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
@@ -110,30 +114,26 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
         "worker started"
     );
 
-    let loops = TaskTracker::new();
-    let renewal = spawn(&loops, sessions.clone().renew());
+    let renewal = spawn(sessions.clone().renew());
     let (settler, settling) = Settler::start(Arc::clone(&store), &config);
-    let settling = spawn(&loops, settling);
+    let settling = spawn(settling);
     let wakeups = Wakeups::new(&config);
-    let listening = spawn(&loops, wakeups.clone().listen(Arc::clone(&store)));
+    let listening = spawn(wakeups.clone().listen(Arc::clone(&store)));
     let attempts = Attempts::new(Arc::clone(&registry), resources, settler.clone());
-    let upkeep = spawn(
-        &loops,
-        upkeep::run(
-            Arc::clone(&store),
-            wakeups.clone(),
-            config.clone(),
-            stop.graceful.clone(),
-        ),
-    );
-    let scheduling = spawn(
-        &loops,
-        scheduler::run(
-            Arc::clone(&store),
-            Arc::clone(&registry),
-            stop.graceful.clone(),
-        ),
-    );
+    // If this future is dropped, the handlers are dropped, too, before the lease runs out and
+    // others run their jobs.
+    let _cut_off = attempts.cut_off_on_drop();
+    let upkeep = spawn(upkeep::run(
+        Arc::clone(&store),
+        wakeups.clone(),
+        config.clone(),
+        stop.graceful.clone(),
+    ));
+    let scheduling = spawn(scheduler::run(
+        Arc::clone(&store),
+        Arc::clone(&registry),
+        stop.graceful.clone(),
+    ));
 
     let fetcher = Fetcher {
         store: Arc::clone(&store),
@@ -149,43 +149,28 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
     // A drain ends by itself: the other loops are still to be told.
     stop.graceful.cancel();
     info!(running = attempts.running(), "worker stops");
-    upkeep.await;
-    scheduling.await;
-    listening.abort();
+    end_of(upkeep).await;
+    end_of(scheduling).await;
+    drop(listening);
     attempts.finish(config.shutdown_grace, &stop.now).await;
     settler.finish();
-    settling.await;
+    end_of(settling).await;
     sessions.close().await;
-    renewal.await;
+    end_of(renewal).await;
     let report = settler.report();
     info!(?report, "worker stopped");
     Ok(report)
 }
 
-/// A loop of a worker. Awaiting it waits for its end.
-struct Loop(tokio::task::JoinHandle<()>);
-
-impl Loop {
-    fn abort(self) {
-        self.0.abort();
-    }
+/// A loop of a worker. It ends with the future that started it, whatever becomes of that.
+fn spawn(work: impl Future<Output = ()> + Send + 'static) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(tokio::spawn(work.in_current_span()))
 }
 
-impl std::future::IntoFuture for Loop {
-    type Output = ();
-    type IntoFuture = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
-            if let Err(error) = self.0.await {
-                warn!(error = %Chain(&error), "a loop of the worker ended early");
-            }
-        })
+async fn end_of(work: AbortOnDropHandle<()>) {
+    if let Err(error) = work.await {
+        error!(error = %Chain(&error), "a loop of the worker has panicked");
     }
-}
-
-fn spawn(loops: &TaskTracker, work: impl Future<Output = ()> + Send + 'static) -> Loop {
-    Loop(loops.spawn(work.in_current_span()))
 }
 
 /// How long to wait after failures: longer each time, and never in step with others.

@@ -19,7 +19,7 @@ use crate::{
 ///
 /// Then takes no more jobs, and gives those that run the time to finish. A second signal
 /// does not wait.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub(crate) struct WorkerArgs {
     /// How many jobs run at a time [default: 100, or what the program sets].
     #[arg(long, value_name = "N")]

@@ -4,19 +4,17 @@
 //! Local names are hygienic *and* begin with underscores: a pattern that is a
 //! plain name could otherwise be one of the user's constants.
 
-use std::time::Duration;
-
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use quote::{format_ident, quote, quote_spanned};
 use syn::{Attribute, ReturnType, spanned::Spanned};
 
 use super::{
+    constants,
     model::JobModel,
-    options::{Backoff, Codec, OnFailure, Options},
+    options::Codec,
     parameters::{Argument, Injected, Parameter},
     parse::Function,
 };
-use crate::schedule::Schedule;
 
 pub(super) fn expand(function: &Function, model: &JobModel) -> TokenStream {
     let item = item(function, model);
@@ -39,7 +37,7 @@ fn item(function: &Function, model: &JobModel) -> TokenStream {
     });
     let visibility = &function.visibility;
     let name = &model.name;
-    let fields = arguments(model).map(|argument| {
+    let fields = model.arguments().map(|argument| {
         let Argument {
             field,
             ty,
@@ -74,12 +72,8 @@ fn item(function: &Function, model: &JobModel) -> TokenStream {
 
 fn implementation(function: &Function, model: &JobModel) -> TokenStream {
     let cfgs = cfgs(function);
-    let JobModel { name, kind, .. } = model;
-    let aliases = aliases(&model.options);
-    let options = options(&model.options);
-    let source = source(&function.signature.ident);
-    let argument_list = argument_list(model);
-    let schedule = model.schedule.as_ref().map(schedule);
+    let name = &model.name;
+    let constants = constants::of(function, model);
     let requirements = requirements(model);
     let encode = encode(model);
     let run = run(function, model);
@@ -88,12 +82,7 @@ fn implementation(function: &Function, model: &JobModel) -> TokenStream {
         #[automatically_derived]
         #[allow(deprecated)]
         impl ::pgqueuer::__private::Job for #name {
-            const KIND: &'static ::core::primitive::str = #kind;
-            #aliases
-            #options
-            #source
-            #argument_list
-            #schedule
+            #constants
             #requirements
             #encode
             #run
@@ -115,141 +104,8 @@ fn registration(function: &Function, model: &JobModel) -> TokenStream {
     }
 }
 
-fn aliases(options: &Options) -> Option<TokenStream> {
-    let aliases = &options.aliases;
-    (!aliases.is_empty()).then(|| {
-        quote_spanned! {Span::mixed_site()=>
-            const ALIASES: &'static [&'static ::core::primitive::str] = &[#(#aliases),*];
-        }
-    })
-}
-
-fn options(options: &Options) -> Option<TokenStream> {
-    let private = quote!(::pgqueuer::__private);
-    let fields: Vec<TokenStream> = [
-        options.queue.as_ref().map(|it| quote!(queue: #it)),
-        options.priority.map(|it| quote!(priority: #it)),
-        options.max_attempts.map(|it| quote!(max_attempts: #it)),
-        options.timeout.map(|it| {
-            let timeout = duration(it);
-            quote!(timeout: ::core::option::Option::Some(#timeout))
-        }),
-        options.backoff.as_ref().map(|it| {
-            let backoff = backoff(it);
-            quote!(backoff: #backoff)
-        }),
-        options.on_failure.map(|it| match it {
-            OnFailure::Hold => quote!(on_failure: #private::OnFailure::Hold),
-            OnFailure::Discard => quote!(on_failure: #private::OnFailure::Discard),
-        }),
-        options.codec.map(|it| match it {
-            Codec::Framed => quote!(codec: #private::Codec::Framed),
-            Codec::Json => quote!(codec: #private::Codec::Json),
-        }),
-        options.retain.map(|it| {
-            let retain = duration(it);
-            quote!(retain: #retain)
-        }),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    (!fields.is_empty()).then(|| {
-        quote_spanned! {Span::mixed_site()=>
-            const OPTIONS: #private::JobOptions = #private::JobOptions {
-                #(#fields,)*
-                ..#private::JobOptions::DEFAULT
-            };
-        }
-    })
-}
-
-fn backoff(backoff: &Backoff) -> TokenStream {
-    match backoff {
-        Backoff::Fixed(delay) => {
-            let delay = duration(*delay);
-            quote!(::pgqueuer::__private::Backoff::fixed(#delay))
-        }
-        Backoff::Growing {
-            base,
-            factor,
-            max,
-            jitter,
-        } => {
-            let base = base.map(duration).map(|it| quote!(base: #it,));
-            let factor = factor.map(|it| quote!(factor: #it,));
-            let max = max.map(duration).map(|it| quote!(max: #it,));
-            let jitter = jitter.map(|it| quote!(jitter: #it,));
-            quote! {
-                ::pgqueuer::__private::Backoff {
-                    #base #factor #max #jitter
-                    ..::pgqueuer::__private::Backoff::DEFAULT
-                }
-            }
-        }
-    }
-}
-
-fn duration(duration: Duration) -> TokenStream {
-    let (seconds, nanoseconds) = (duration.as_secs(), duration.subsec_nanos());
-    if nanoseconds == 0 {
-        quote!(::core::time::Duration::from_secs(#seconds))
-    } else {
-        quote!(::core::time::Duration::new(#seconds, #nanoseconds))
-    }
-}
-
-fn source(function: &Ident) -> TokenStream {
-    // `line!()` is the line of the outermost macro call around it. With the span
-    // of the function's name that is no macro of ours, so it is the name's line.
-    let file = quote_spanned!(function.span()=> ::core::file!());
-    let line = quote_spanned!(function.span()=> ::core::line!());
-    quote_spanned! {Span::mixed_site()=>
-        const SOURCE: ::pgqueuer::__private::Source = ::pgqueuer::__private::Source {
-            file: #file,
-            line: #line,
-        };
-    }
-}
-
-fn argument_list(model: &JobModel) -> Option<TokenStream> {
-    let list: Vec<TokenStream> = arguments(model)
-        .map(
-            |Argument {
-                 name, type_name, ..
-             }| {
-                quote!(::pgqueuer::__private::Argument { name: #name, type_name: #type_name })
-            },
-        )
-        .collect();
-    (!list.is_empty()).then(|| {
-        quote_spanned! {Span::mixed_site()=>
-            const ARGUMENTS: &'static [::pgqueuer::__private::Argument] = &[#(#list),*];
-        }
-    })
-}
-
-fn schedule(schedule: &Schedule) -> TokenStream {
-    let schedule = match schedule {
-        Schedule::Cron { expression, zone } => {
-            let zone = zone
-                .as_ref()
-                .map_or_else(|| quote!("UTC"), ToTokens::to_token_stream);
-            quote!(Cron { expression: #expression, zone: #zone })
-        }
-        Schedule::Every(interval) => {
-            let interval = duration(*interval);
-            quote!(Every(#interval))
-        }
-    };
-    quote_spanned! {Span::mixed_site()=>
-        const SCHEDULE: ::core::option::Option<::pgqueuer::__private::Schedule> =
-            ::core::option::Option::Some(::pgqueuer::__private::Schedule::#schedule);
-    }
-}
-
 fn requirements(model: &JobModel) -> Option<TokenStream> {
-    let types: Vec<_> = injected(model).map(|it| &it.ty).collect();
+    let types: Vec<_> = model.injected().map(|it| &it.ty).collect();
     (!types.is_empty()).then(|| {
         let calls = types.iter().map(|ty| {
             quote_spanned!(located(ty)=> <#ty as ::pgqueuer::__private::Inject>::requirements())
@@ -266,7 +122,7 @@ fn encode(model: &JobModel) -> Option<TokenStream> {
     if model.options.codec == Some(Codec::Json) {
         return None;
     }
-    let calls = arguments(model).map(|argument| {
+    let calls = model.arguments().map(|argument| {
         let Argument {
             field,
             name,
@@ -327,20 +183,6 @@ fn run(function: &Function, model: &JobModel) -> TokenStream {
             ::core::result::Result::Ok(#boxed)
         }
     }
-}
-
-fn arguments(model: &JobModel) -> impl Iterator<Item = &Argument> {
-    model.parameters.iter().filter_map(|it| match it {
-        Parameter::Argument(argument) => Some(argument),
-        Parameter::Injected(_) => None,
-    })
-}
-
-fn injected(model: &JobModel) -> impl Iterator<Item = &Injected> {
-    model.parameters.iter().filter_map(|it| match it {
-        Parameter::Injected(injected) => Some(injected),
-        Parameter::Argument(_) => None,
-    })
 }
 
 fn cfgs(function: &Function) -> impl Iterator<Item = &Attribute> {

@@ -6,7 +6,7 @@ use syn::{GenericParam, LitStr, Safety, Signature, ext::IdentExt};
 use super::{
     Attribute,
     options::{JOB_OPTIONS, Options},
-    parameters::{self, Parameter},
+    parameters::{self, Argument, Injected, Parameter},
     parse::{Function, Helpers},
 };
 use crate::{
@@ -65,6 +65,20 @@ impl JobModel {
             options,
             parameters,
             schedule,
+        })
+    }
+
+    pub(super) fn arguments(&self) -> impl Iterator<Item = &Argument> {
+        self.parameters.iter().filter_map(|it| match it {
+            Parameter::Argument(argument) => Some(argument),
+            Parameter::Injected(_) => None,
+        })
+    }
+
+    pub(super) fn injected(&self) -> impl Iterator<Item = &Injected> {
+        self.parameters.iter().filter_map(|it| match it {
+            Parameter::Injected(injected) => Some(injected),
+            Parameter::Argument(_) => None,
         })
     }
 }

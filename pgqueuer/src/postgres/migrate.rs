@@ -77,6 +77,7 @@ pub(super) async fn install(pool: &PgPool, schema: &SchemaName) -> Result<Vec<i3
     let failed = failed_to("install the schema");
     let mut connection = pool.acquire().await.map_err(&failed)?;
     let mut transaction = connection.begin().await.map_err(&failed)?;
+    refuse_encoding(&mut transaction).await?;
     lock(&mut transaction, schema).await.map_err(&failed)?;
     let applied = applied(&mut transaction, schema).await.map_err(&failed)?;
     let have = applied.last().map_or(0, |it| it.version);
@@ -180,6 +181,21 @@ async fn lock(connection: &mut PgConnection, schema: &SchemaName) -> sqlx::Resul
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// Payloads and messages are UTF-8, and must come back as they went in.
+async fn refuse_encoding(connection: &mut PgConnection) -> Result<()> {
+    let encoding: String = sqlx::query_scalar("SELECT current_setting('server_encoding')")
+        .fetch_one(connection)
+        .await
+        .map_err(failed_to("read the encoding of the database"))?;
+    if encoding == "UTF8" {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Schema,
+        format!("the encoding of this database is {encoding}, but UTF8 is needed; create another"),
+    ))
 }
 
 fn missing(schema: &SchemaName) -> Error {

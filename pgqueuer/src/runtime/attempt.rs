@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
 use tracing::{Instrument, debug, warn};
 
 use super::{
@@ -29,6 +32,9 @@ use crate::{
 
 /// How long a handler may go on after it was cancelled, before it is dropped.
 const CANCEL_GRACE: Duration = Duration::from_secs(1);
+
+/// The longest wait that a handler can ask for: any store can add it to the time.
+const LONGEST_WAIT: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// The longest message and the longest backtrace that are kept, in bytes.
 const MAX_MESSAGE_BYTES: usize = 8 * 1024;
@@ -71,6 +77,11 @@ impl Attempts {
             cancel: CancellationToken::new(),
             drop_now: CancellationToken::new(),
         }
+    }
+
+    /// Drops the handlers when the guard is dropped.
+    pub(super) fn cut_off_on_drop(&self) -> DropGuard {
+        self.drop_now.clone().drop_guard()
     }
 
     /// How many are running, or waiting to be written down.
@@ -169,6 +180,7 @@ impl Attempts {
             end = &mut handler => return end,
             () = sleep_for(timeout) => End::TimedOut,
             () = self.cancel.cancelled() => End::CutOff,
+            () = self.drop_now.cancelled() => End::CutOff,
             () = session.lost.cancelled() => End::CutOff,
         };
         cancellation.cancel();
@@ -210,19 +222,20 @@ impl Attempts {
         tokio::select! {
             () = &mut all_done => return,
             () = now.cancelled() => self.drop_now.cancel(),
+            () = tokio::time::sleep(Self::LAST_WAIT) => {}
         }
         // A handler that blocks its thread cannot be dropped. Do not wait for it for ever:
         // its session ends, and another worker takes the job.
-        if tokio::time::timeout(2 * CANCEL_GRACE, all_done)
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(CANCEL_GRACE, all_done).await.is_err() {
             warn!(
                 running = self.running(),
-                "handlers block their threads; leaving them behind"
+                "handlers do not end; leaving them behind"
             );
         }
     }
+
+    /// How long cancelled handlers may take, and their results to find a place in a batch.
+    const LAST_WAIT: Duration = Duration::from_secs(3);
 }
 
 async fn sleep_for(timeout: Option<Duration>) {
@@ -269,7 +282,7 @@ fn verdict(descriptor: &JobDescriptor, job: &ClaimedJob, end: End) -> Verdict {
                     return Verdict {
                         settled: Settled::Snoozed,
                         disposition: Disposition::Again {
-                            after,
+                            after: after.min(LONGEST_WAIT),
                             attempted: Attempted::GivenBack,
                         },
                         failure: None,
@@ -314,7 +327,7 @@ fn verdict(descriptor: &JobDescriptor, job: &ClaimedJob, end: End) -> Verdict {
         return Verdict {
             settled: Settled::Retried,
             disposition: Disposition::Again {
-                after: wait,
+                after: wait.min(LONGEST_WAIT),
                 attempted: Attempted::Counts,
             },
             failure: Some(failure),

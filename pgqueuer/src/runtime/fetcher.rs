@@ -2,8 +2,8 @@
 //!
 //! It claims as many jobs as there are free slots, and no more: what a worker holds it runs.
 //! As long as claims come back full it goes on at once, from where it left off, and looks
-//! everywhere a few times a second. When a look everywhere finds too little, it waits for the
-//! bell.
+//! everywhere a few times a second. When a look everywhere finds too little, that group of
+//! kinds is left alone until the bell rings or it is time to look anyway.
 
 use std::{
     sync::Arc,
@@ -22,7 +22,7 @@ use super::{
     wakeups::Wakeups,
 };
 use crate::{
-    error::{Chain, Result},
+    error::{Chain, Error, Result},
     store::{ClaimRequest, Look, Store},
 };
 
@@ -36,14 +36,19 @@ pub(super) struct Fetcher {
     pub(super) mode: Mode,
 }
 
-/// What one round of claims found.
-enum Found {
-    /// As many jobs as there were slots: there may be more.
-    Enough,
-    /// Fewer than there were slots for.
-    TooFew { claimed: usize },
-    /// Nothing was claimed, because no slot is free.
-    NoSlot,
+/// A group of kinds, and what is known of the jobs that wait for it.
+struct Line<'a> {
+    group: &'a Group,
+    looked_everywhere: Option<Instant>,
+    /// The last look everywhere found too little: there is nothing until the bell rings.
+    dry: bool,
+}
+
+impl Line<'_> {
+    fn look_anew(&mut self) {
+        self.looked_everywhere = None;
+        self.dry = false;
+    }
 }
 
 impl Fetcher {
@@ -60,65 +65,71 @@ impl Fetcher {
 
     /// Claims until told to stop; in a drain, until there is nothing left.
     pub(super) async fn run(mut self, stop: &CancellationToken) {
+        let slots = self.slots.clone();
+        let mut lines: Vec<Line<'_>> = slots
+            .groups()
+            .iter()
+            .map(|group| Line {
+                group,
+                looked_everywhere: None,
+                dry: false,
+            })
+            .collect();
         let mut patience = Patience::default();
-        let mut looked_everywhere: Option<Instant> = None;
         while !stop.is_cancelled() {
-            let is_recent = |at: Instant| at.elapsed() < Self::LOOK_EVERYWHERE_EVERY;
-            let look = match looked_everywhere {
-                Some(at) if is_recent(at) => Look::Onward,
-                Some(_) | None => Look::Everywhere,
-            };
-            if look == Look::Everywhere {
-                self.wakeups.forget();
-                looked_everywhere = Some(Instant::now());
+            if self.wakeups.was_rung() {
+                lines.iter_mut().for_each(Line::look_anew);
             }
-            match self.claim_round(look).await {
-                Ok(Found::Enough) => {
-                    patience.reset();
-                    self.slots.half_free(Self::GATHER_SLOTS).await;
+            if let Err(error) = self.claim_round(&mut lines).await {
+                warn!(error = %Chain(&error), "failed to claim jobs");
+                lines.iter_mut().for_each(Line::look_anew);
+                let pause = tokio::time::sleep(patience.next_wait());
+                stop.run_until_cancelled(pause).await;
+                continue;
+            }
+            patience.reset();
+
+            let all_dry = lines.iter().all(|line| line.dry);
+            let has_room = |line: &Line<'_>| !line.dry && slots.free(line.group) > 0;
+            if all_dry && self.mode == Mode::Drain {
+                if self.is_drained(&mut lines, stop).await {
+                    return;
                 }
-                Ok(Found::NoSlot) => {
-                    stop.run_until_cancelled(self.slots.freed()).await;
-                }
-                Ok(Found::TooFew { .. }) if look == Look::Onward => looked_everywhere = None,
-                Ok(Found::TooFew { claimed }) => {
-                    patience.reset();
-                    looked_everywhere = None;
-                    if self.mode == Mode::Continuous {
-                        stop.run_until_cancelled(self.wakeups.next()).await;
-                    } else if claimed == 0 && self.is_drained(stop).await {
-                        return;
-                    }
-                }
-                Err(error) => {
-                    warn!(error = %Chain(&error), "failed to claim jobs");
-                    looked_everywhere = None;
-                    let pause = tokio::time::sleep(patience.next_wait());
-                    stop.run_until_cancelled(pause).await;
+            } else if all_dry {
+                stop.run_until_cancelled(self.wakeups.next()).await;
+                lines.iter_mut().for_each(Line::look_anew);
+            } else if lines.iter().any(has_room) {
+                slots.half_free(Self::GATHER_SLOTS).await;
+            } else {
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = slots.freed() => {}
+                    () = self.wakeups.next() => lines.iter_mut().for_each(Line::look_anew),
                 }
             }
         }
     }
 
-    /// Claims once for each group of kinds that has free slots.
-    async fn claim_round(&self, look: Look) -> Result<Found> {
-        let mut claimed = 0;
-        let mut short = false;
-        let mut asked = false;
-        for group in self.slots.groups() {
-            let free = self.slots.free(group);
-            if free > 0 {
-                asked = true;
-                let found = self.claim(group, free, look).await?;
-                claimed += found;
-                short |= found < free;
+    /// Claims for each line that may have jobs, as many as it has free slots.
+    async fn claim_round(&self, lines: &mut [Line<'_>]) -> Result<()> {
+        for line in lines {
+            let free = self.slots.free(line.group);
+            if line.dry || free == 0 {
+                continue;
             }
+            let is_recent = |at: Instant| at.elapsed() < Self::LOOK_EVERYWHERE_EVERY;
+            if line.looked_everywhere.is_some_and(is_recent) {
+                let claimed = self.claim(line.group, free, Look::Onward).await?;
+                if claimed == free {
+                    continue;
+                }
+            }
+            let free = self.slots.free(line.group);
+            line.looked_everywhere = Some(Instant::now());
+            let claimed = self.claim(line.group, free, Look::Everywhere).await?;
+            line.dry = claimed < free;
         }
-        Ok(match (asked, short) {
-            (false, _) => Found::NoSlot,
-            (true, false) => Found::Enough,
-            (true, true) => Found::TooFew { claimed },
-        })
+        Ok(())
     }
 
     async fn claim(&self, group: &Group, free: usize, look: Look) -> Result<usize> {
@@ -140,21 +151,29 @@ impl Fetcher {
 
     /// Whether a drain has come to its end: nothing runs, everything is written, and nothing
     /// has become due. Otherwise waits until it is worth another look.
-    async fn is_drained(&mut self, stop: &CancellationToken) -> bool {
+    async fn is_drained(&mut self, lines: &mut [Line<'_>], stop: &CancellationToken) -> bool {
+        lines.iter_mut().for_each(Line::look_anew);
         if self.attempts.running() > 0 {
-            stop.run_until_cancelled(self.slots.freed()).await;
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = self.slots.freed() => {}
+                () = self.wakeups.next() => {}
+            }
             return false;
         }
         self.settler.flushed().await;
-        match self.store.promote(Self::PROMOTE).await {
-            Ok(promotion) if promotion.promoted > 0 => false,
+        let settled = async {
+            let promotion = self.store.promote(Self::PROMOTE).await?;
             // What was settled may have become available again.
-            Ok(_) => matches!(
-                self.claim_round(Look::Everywhere).await,
-                Ok(Found::TooFew { claimed: 0 })
-            ),
+            self.claim_round(lines).await?;
+            Ok::<bool, Error>(promotion.promoted == 0 && lines.iter().all(|line| line.dry))
+        };
+        match settled.await {
+            Ok(nothing_due) => nothing_due && self.attempts.running() == 0,
             Err(error) => {
                 warn!(error = %Chain(&error), "failed to look for due jobs");
+                let pause = tokio::time::sleep(Patience::FIRST);
+                stop.run_until_cancelled(pause).await;
                 false
             }
         }

@@ -28,9 +28,13 @@ impl Wakeups {
         }
     }
 
-    /// Forgets the rings so far: whoever looks now, sees what they were about.
-    pub(super) fn forget(&mut self) {
+    /// Whether the bell was rung since it was last asked. Whoever looks after this, sees what
+    /// the rings so far were about.
+    pub(super) fn was_rung(&mut self) -> bool {
+        // Fails only without a sender, and there is one in `self`.
+        let was_rung = self.receiver.has_changed().unwrap_or(false);
         self.receiver.mark_unchanged();
+        was_rung
     }
 
     /// Waits until there may be work: the bell was rung, or it is time to look anyway.
@@ -42,7 +46,6 @@ impl Wakeups {
     pub(super) async fn next_within(&mut self, wait: Duration) {
         let poll = tokio::time::sleep(wait.min(spread(self.poll_interval, 0.1)));
         tokio::select! {
-            // Fails only without a sender, and there is one in `self`.
             _ = self.receiver.changed() => {}
             () = poll => {}
         }

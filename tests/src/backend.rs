@@ -1,0 +1,161 @@
+//! A fresh queue for each case: in memory, or in a schema or database of its own.
+//!
+//! One throw-away server serves all tests of this process, unless
+//! `PGQUEUER_TEST_DATABASE_URL` names another one. Without either, the tests that need a
+//! database fail: a suite that skips half of itself proves nothing.
+//!
+//! What a case used is dropped when it passes, and kept when it fails; then its name is
+//! printed. (The throw-away server does not outlive the process: to look into what a
+//! failed case left behind, run it on a server of your own.)
+
+use std::{
+    env, process,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use pgqueuer::{PgQueuer, SchemaName, store::Store};
+use sqlx::{
+    AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use throwaway_postgres::Postgres;
+use tokio::sync::Semaphore;
+
+/// How long a case may take. A hundred times what the slowest needs, for machines that are
+/// slow or busy; it turns a case that hangs into one that fails.
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// How many connections the pool of a case has.
+const CONNECTIONS: u32 = 5;
+
+/// How many cases may use the server at once. Each needs up to 11 connections (its pool, the
+/// five of the store, a bell) and the server has 200.
+static PLACES: Semaphore = Semaphore::const_new(15);
+
+/// Runs a case on an empty queue in memory.
+pub(crate) async fn in_memory(case: impl AsyncFnOnce(&PgQueuer)) {
+    let pgq = PgQueuer::in_memory();
+    in_time(case(&pgq)).await;
+}
+
+/// Runs a case on an empty queue in a schema of its own.
+pub(crate) async fn on_postgres(case: impl AsyncFnOnce(&Database)) {
+    let _place = PLACES.acquire().await.expect("never closed");
+    let schema = SchemaName::parse(&odd_name("Odd Schema")).expect("an odd name is a name");
+    let database = Database::with_schema(server_options(), schema).await;
+    let mut kept = KeptOnPanic(format!("schema \"{}\"", database.schema));
+
+    in_time(case(&database)).await;
+
+    kept.0.clear();
+    let drop = format!("DROP SCHEMA IF EXISTS \"{}\" CASCADE", database.schema);
+    let drop = sqlx::raw_sql(AssertSqlSafe(drop));
+    drop.execute(database.pool()).await.expect("drop schema");
+    database.pgq.close().await;
+}
+
+/// Runs a case in a database of its own, with the queue in the schema `pgqueuer`: for those
+/// who enqueue with nothing but a connection.
+pub(crate) async fn in_own_database(case: impl AsyncFnOnce(&Database)) {
+    let _place = PLACES.acquire().await.expect("never closed");
+    let name = odd_name("odd database");
+    let mut server = PgConnection::connect_with(&server_options())
+        .await
+        .expect("connect to the server");
+    let create = format!("CREATE DATABASE \"{name}\"");
+    server.execute(AssertSqlSafe(create)).await.expect("create");
+    let options = server_options().database(&name);
+    let database = Database::with_schema(options, SchemaName::default()).await;
+    let mut kept = KeptOnPanic(format!("database \"{name}\""));
+
+    in_time(case(&database)).await;
+
+    kept.0.clear();
+    database.pgq.close().await;
+    let drop = format!("DROP DATABASE \"{name}\" WITH (FORCE)");
+    server.execute(AssertSqlSafe(drop)).await.expect("drop");
+}
+
+/// An installed queue on PostgreSQL.
+pub(crate) struct Database {
+    pub(crate) pgq: PgQueuer,
+    pub(crate) schema: SchemaName,
+    pub(crate) options: PgConnectOptions,
+}
+
+impl Database {
+    async fn with_schema(options: PgConnectOptions, schema: SchemaName) -> Self {
+        let pool = PgPoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .connect_with(options.clone())
+            .await
+            .expect("connect to the database");
+        let pgq = PgQueuer::with_schema(pool, schema.clone());
+        pgq.install().await.expect("install the schema");
+        Self {
+            pgq,
+            schema,
+            options,
+        }
+    }
+
+    pub(crate) fn store(&self) -> &dyn Store {
+        &**self.pgq.store()
+    }
+
+    pub(crate) fn pool(&self) -> &PgPool {
+        self.pgq.pool().expect("it is on PostgreSQL")
+    }
+
+    /// SQL that was written for the schema `pgqueuer`, for the schema of this case.
+    pub(crate) fn sql(&self, text: &str) -> AssertSqlSafe<String> {
+        let quoted = format!("\"{}\".", self.schema);
+        AssertSqlSafe(text.replace("pgqueuer.", &quoted))
+    }
+}
+
+/// Prints what is left behind when a case panics.
+struct KeptOnPanic(String);
+
+impl Drop for KeptOnPanic {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("kept for you to look into: {}", self.0);
+        }
+    }
+}
+
+async fn in_time(case: impl Future<Output = ()>) {
+    let in_time = tokio::time::timeout(DEADLINE, case).await;
+    in_time.expect("the case takes far too long: something hangs");
+}
+
+/// How to reach the server. Nothing is on the search path, so that a statement which forgets
+/// to name the schema fails.
+fn server_options() -> PgConnectOptions {
+    static SERVER: OnceLock<Postgres> = OnceLock::new();
+    let url = env::var("PGQUEUER_TEST_DATABASE_URL").unwrap_or_else(|_| {
+        let server = SERVER.get_or_init(|| match Postgres::start() {
+            Ok(server) => server,
+            Err(error) => panic!(
+                "this test needs PostgreSQL: {error}. \
+                 To use a running server, set PGQUEUER_TEST_DATABASE_URL"
+            ),
+        });
+        server.url("postgres")
+    });
+    let options: PgConnectOptions = url.parse().expect("a database URL");
+    options.options([("search_path", "")])
+}
+
+/// A name that nobody else has, with characters that must be quoted.
+fn odd_name(what: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(1);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("{what}; --ü% {}.{count}", process::id())
+}

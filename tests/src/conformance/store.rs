@@ -1,0 +1,15 @@
+//! What every store must do: one module for each step in the life of a job.
+
+mod bell;
+mod claim;
+mod claim_onward;
+mod enqueue;
+mod failures;
+mod history;
+mod kinds;
+mod promote;
+mod rescue;
+mod schedules;
+mod schema;
+mod sessions;
+mod settle;

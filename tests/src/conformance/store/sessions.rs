@@ -1,0 +1,168 @@
+//! Lives of workers: opened, renewed, closed, run out.
+
+use std::time::Duration;
+
+use pgqueuer::store::{JobState, SessionId, Store};
+
+use super::super::store_cases;
+use crate::support::{
+    LONG, claim, completed, enqueue, enqueue_many, expire, ids, job, open_session, record,
+    running_job, settle, state,
+};
+
+store_cases! {
+    are_never_the_same,
+    of_one_worker_may_be_several,
+    that_are_unknown_cannot_claim,
+    that_have_expired_cannot_claim,
+    that_are_closed_cannot_claim,
+    are_renewed_while_they_live,
+    that_have_expired_can_be_renewed_until_they_are_rescued,
+    that_were_rescued_cannot_be_renewed,
+    that_were_closed_cannot_be_renewed,
+    give_back_their_jobs_when_they_close,
+    put_what_they_give_back_at_the_end_of_the_line,
+    leave_the_jobs_of_others_alone_when_they_close,
+    can_be_closed_twice,
+    that_are_closed_cannot_settle,
+}
+
+async fn are_never_the_same(store: &dyn Store) {
+    let first = open_session(store).await;
+    store.close_session(first).await.unwrap();
+
+    let second = open_session(store).await;
+
+    assert!(first < second, "{first:?} before {second:?}");
+}
+
+async fn of_one_worker_may_be_several(store: &dyn Store) {
+    let first = store.open_session("same name", LONG).await.unwrap();
+
+    let second = store.open_session("same name", LONG).await.unwrap();
+
+    assert_ne!(first, second);
+    assert!(store.renew_session(first, LONG).await.unwrap());
+    assert!(store.renew_session(second, LONG).await.unwrap());
+}
+
+async fn that_are_unknown_cannot_claim(store: &dyn Store) {
+    let id = enqueue(store, job("mail")).await;
+
+    let claimed = claim(store, SessionId(404), &["mail"], 1).await;
+
+    assert_eq!(claimed, []);
+    assert_eq!(state(store, id).await, JobState::Available);
+}
+
+async fn that_have_expired_cannot_claim(store: &dyn Store) {
+    enqueue(store, job("mail")).await;
+    let session = store.open_session("slow", Duration::ZERO).await.unwrap();
+
+    let claimed = claim(store, session, &["mail"], 1).await;
+
+    assert_eq!(claimed, []);
+}
+
+async fn that_are_closed_cannot_claim(store: &dyn Store) {
+    enqueue(store, job("mail")).await;
+    let session = open_session(store).await;
+    store.close_session(session).await.unwrap();
+
+    let claimed = claim(store, session, &["mail"], 1).await;
+
+    assert_eq!(claimed, []);
+}
+
+async fn are_renewed_while_they_live(store: &dyn Store) {
+    let session = open_session(store).await;
+
+    let renewed = store.renew_session(session, LONG).await.unwrap();
+
+    assert!(renewed);
+}
+
+async fn that_have_expired_can_be_renewed_until_they_are_rescued(store: &dyn Store) {
+    let session = open_session(store).await;
+    let job = running_job(store, session, "mail").await;
+    expire(store, session).await;
+
+    let renewed = store.renew_session(session, LONG).await.unwrap();
+
+    assert!(renewed);
+    assert_eq!(store.rescue().await.unwrap(), []);
+    assert_eq!(settle(store, session, &[completed(&job)]).await, []);
+}
+
+async fn that_were_rescued_cannot_be_renewed(store: &dyn Store) {
+    let session = open_session(store).await;
+    expire(store, session).await;
+    store.rescue().await.unwrap();
+
+    let renewed = store.renew_session(session, LONG).await.unwrap();
+
+    assert!(!renewed);
+}
+
+async fn that_were_closed_cannot_be_renewed(store: &dyn Store) {
+    let session = open_session(store).await;
+    store.close_session(session).await.unwrap();
+
+    let renewed = store.renew_session(session, LONG).await.unwrap();
+
+    assert!(!renewed);
+}
+
+async fn give_back_their_jobs_when_they_close(store: &dyn Store) {
+    let session = open_session(store).await;
+    let job = running_job(store, session, "mail").await;
+
+    store.close_session(session).await.unwrap();
+
+    let record = record(store, job.key.id).await;
+    assert_eq!(record.state, JobState::Available);
+    assert_eq!((record.attempt, record.failures), (0, Vec::new()));
+}
+
+async fn put_what_they_give_back_at_the_end_of_the_line(store: &dyn Store) {
+    let closing = open_session(store).await;
+    let session = open_session(store).await;
+    let first = running_job(store, closing, "mail").await;
+    let waiting = enqueue_many(store, &job("mail"), 2).await;
+
+    store.close_session(closing).await.unwrap();
+
+    let claimed = claim(store, session, &["mail"], 10).await;
+    assert_eq!(ids(&claimed), [waiting[0], waiting[1], first.key.id]);
+}
+
+async fn leave_the_jobs_of_others_alone_when_they_close(store: &dyn Store) {
+    let closing = open_session(store).await;
+    let session = open_session(store).await;
+    let job = running_job(store, session, "mail").await;
+
+    store.close_session(closing).await.unwrap();
+
+    assert_eq!(state(store, job.key.id).await, JobState::Running);
+    assert_eq!(settle(store, session, &[completed(&job)]).await, []);
+}
+
+async fn can_be_closed_twice(store: &dyn Store) {
+    let session = open_session(store).await;
+    store.close_session(session).await.unwrap();
+
+    let closed_again = store.close_session(session).await;
+
+    assert!(closed_again.is_ok());
+}
+
+async fn that_are_closed_cannot_settle(store: &dyn Store) {
+    let session = open_session(store).await;
+    let job = running_job(store, session, "mail").await;
+    store.close_session(session).await.unwrap();
+
+    let refused = settle(store, session, &[completed(&job)]).await;
+
+    assert_eq!(refused, [job.key]);
+    assert_eq!(state(store, job.key.id).await, JobState::Available);
+}
