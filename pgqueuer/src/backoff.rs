@@ -82,3 +82,69 @@ impl Default for Backoff {
         Self::DEFAULT
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_fixed_wait_is_the_same_every_time() {
+        let backoff = Backoff::fixed(Duration::from_secs(10));
+        assert_eq!(backoff.delay(1), Duration::from_secs(10));
+        assert_eq!(backoff.delay(30_000), Duration::from_secs(10));
+    }
+
+    #[test]
+    fn values_out_of_range_are_named() {
+        let problem = |change: fn(&mut Backoff)| {
+            let mut backoff = Backoff::DEFAULT;
+            change(&mut backoff);
+            backoff.validate().unwrap_err()
+        };
+        assert_eq!(
+            problem(|it| it.factor = 0.5),
+            "backoff factor is 0.5, from 1 to 100"
+        );
+        assert_eq!(
+            problem(|it| it.factor = f64::NAN),
+            "backoff factor is NaN, from 1 to 100"
+        );
+        assert_eq!(
+            problem(|it| it.jitter = 1.5),
+            "backoff jitter is 1.5, from 0 to 1"
+        );
+        assert_eq!(
+            problem(|it| it.base = Duration::from_secs(7200)),
+            "backoff base is longer than its max"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn the_wait_stays_within_its_bounds(
+            base in 0_u64..100_000_000,
+            longer in 0_u64..8_000_000_000,
+            factor in 1.0..100.0_f64,
+            jitter in 0.0..=1.0_f64,
+            attempt: u16,
+        ) {
+            let base = Duration::from_millis(base);
+            let max = base + Duration::from_millis(longer);
+            let delay = Backoff { base, factor, max, jitter }.delay(attempt);
+            // A little more than the exact bounds: the arithmetic is in floating point.
+            prop_assert!(delay <= max.mul_f64(1.0 + jitter + 1e-9));
+            prop_assert!(delay >= base.mul_f64((1.0 - jitter - 1e-9).max(0.0)));
+        }
+
+        #[test]
+        fn without_jitter_no_wait_is_shorter_than_the_one_before(
+            factor in 1.0..100.0_f64,
+            attempt in 1_u16..u16::MAX,
+        ) {
+            let backoff = Backoff { factor, jitter: 0.0, ..Backoff::DEFAULT };
+            prop_assert!(backoff.delay(attempt) <= backoff.delay(attempt + 1));
+        }
+    }
+}

@@ -32,6 +32,13 @@ impl CronExpression {
                 "cron expression `{text}` has {fields} fields; write {expected}, as in `0 * * * *`"
             ));
         }
+        // croner takes `1,,2` for `1,2`.
+        let has_gap = |field: &str| field.split(',').any(str::is_empty);
+        if text.split_whitespace().any(has_gap) {
+            return Err(format!(
+                "cron expression `{text}` is not valid: a list has nothing between two commas"
+            ));
+        }
         let cron = parser
             .parse(text)
             .map_err(|error| format!("cron expression `{text}` is not valid: {error}"))?;

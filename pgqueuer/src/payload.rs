@@ -25,6 +25,8 @@
 
 mod binary;
 mod frame;
+#[cfg(test)]
+mod tests;
 
 pub use frame::FrameWriter;
 

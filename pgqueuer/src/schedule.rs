@@ -10,6 +10,9 @@ use crate::{
     error::{Error, Result},
 };
 
+#[cfg(test)]
+mod tests;
+
 /// When a job is enqueued by itself. Written as [`#[schedule]`](macro@crate::schedule).
 ///
 /// However many workers know the schedule, each tick enqueues one job. The time of

@@ -20,10 +20,12 @@ pub(super) fn expand(function: &Function, model: &JobModel) -> TokenStream {
     let item = item(function, model);
     let implementation = implementation(function, model);
     let registration = registration(function, model);
+    // The struct comes after the implementation, because errors come in this order, and what
+    // the implementation says of an argument that is not serializable is the clearer message.
     quote! {
         #function
-        #item
         #implementation
+        #item
         #registration
     }
 }

@@ -14,7 +14,7 @@ fn assert_expands(actual: &TokenStream, expected: &TokenStream) {
 }
 
 #[test]
-fn a_job_is_its_function_a_struct_an_impl_and_a_registration() {
+fn a_job_is_its_function_an_impl_a_struct_and_a_registration() {
     let function = quote! {
         /// Sends the welcome mail.
         #[cfg(feature = "mail")]
@@ -39,23 +39,6 @@ fn a_job_is_its_function_a_struct_an_impl_and_a_registration() {
             context: &Context,
         ) -> Result<(), MailError> {
             mailer.welcome(user_id, locale).await
-        }
-
-        /// Sends the welcome mail.
-        #[cfg(feature = "mail")]
-        #[derive(
-            ::core::clone::Clone,
-            ::core::fmt::Debug,
-            ::pgqueuer::__private::serde::Serialize,
-            ::pgqueuer::__private::serde::Deserialize,
-        )]
-        #[serde(crate = "::pgqueuer::__private::serde")]
-        pub(crate) struct SendWelcome {
-            #[doc = "The argument `user_id`."]
-            pub(crate) user_id: i64,
-            #[doc = "The argument `language`."]
-            #[serde(rename = "language")]
-            pub(crate) locale: Option<String>,
         }
 
         #[cfg(feature = "mail")]
@@ -103,6 +86,23 @@ fn a_job_is_its_function_a_struct_an_impl_and_a_registration() {
                     send_welcome(self.user_id, self.locale, __pgqueuer_2, &__pgqueuer_3).await
                 }))
             }
+        }
+
+        /// Sends the welcome mail.
+        #[cfg(feature = "mail")]
+        #[derive(
+            ::core::clone::Clone,
+            ::core::fmt::Debug,
+            ::pgqueuer::__private::serde::Serialize,
+            ::pgqueuer::__private::serde::Deserialize,
+        )]
+        #[serde(crate = "::pgqueuer::__private::serde")]
+        pub(crate) struct SendWelcome {
+            #[doc = "The argument `user_id`."]
+            pub(crate) user_id: i64,
+            #[doc = "The argument `language`."]
+            #[serde(rename = "language")]
+            pub(crate) locale: Option<String>,
         }
 
         #[cfg(feature = "mail")]

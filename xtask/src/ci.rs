@@ -1,0 +1,93 @@
+//! `cargo xtask ci`: everything that must pass before a change lands.
+//!
+//! No step sets `RUSTFLAGS`: other flags would build everything anew. What clippy warns of,
+//! it is told to fail on; it reports rustc's warnings, too.
+
+use std::time::{Duration, Instant};
+
+use crate::{
+    Result,
+    shell::{cargo, run as sh},
+    test, tidy,
+};
+
+/// A step, and what it is called.
+type Step = (&'static str, fn() -> Result);
+
+const STEPS: [Step; 7] = [
+    ("fmt", || sh(cargo(&["fmt", "--all", "--check"]))),
+    ("tidy", tidy::run),
+    ("clippy", clippy),
+    ("test", || test::everything(&[])),
+    ("doc", doc),
+    ("package", package),
+    ("deny", deny),
+];
+
+pub(crate) fn run() -> Result {
+    let mut times: Vec<(&str, Duration)> = Vec::new();
+    let mut failed = None;
+    for (name, step) in STEPS {
+        eprintln!("\n== {name}");
+        let start = Instant::now();
+        let outcome = step();
+        times.push((name, start.elapsed()));
+        if let Err(problem) = outcome {
+            failed = Some((name, problem));
+            break;
+        }
+    }
+    eprintln!();
+    for (name, time) in times {
+        eprintln!("{name:8} {:6.1} s", time.as_secs_f64());
+    }
+    match failed {
+        None => Ok(()),
+        Some((name, problem)) => Err(format!("{problem}\nfailed: {name}")),
+    }
+}
+
+fn clippy() -> Result {
+    sh(cargo(&[
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--all-features",
+        "--locked",
+        "--",
+        "-D",
+        "warnings",
+    ]))
+}
+
+fn doc() -> Result {
+    let mut command = cargo(&[
+        "doc",
+        "--workspace",
+        "--no-deps",
+        "--all-features",
+        "--locked",
+    ]);
+    command.env("RUSTDOCFLAGS", "-D warnings");
+    sh(command)
+}
+
+/// The three crates in one command: each alone would look for the others in the registry.
+fn package() -> Result {
+    let mut args = vec!["package", "--no-verify", "--allow-dirty", "--locked"];
+    for name in ["pgqueuer", "pgqueuer-macros", "pgqueuer-cli"] {
+        args.extend(["-p", name]);
+    }
+    sh(cargo(&args))
+}
+
+fn deny() -> Result {
+    if cargo(&["deny", "--version"])
+        .output()
+        .is_ok_and(|it| it.status.success())
+    {
+        return sh(cargo(&["deny", "check", "bans", "licenses", "sources"]));
+    }
+    eprintln!("skipped: cargo-deny is not installed (cargo install cargo-deny)");
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! `cargo xtask`: what a developer of pgqueuer runs. Nothing to install but Rust.
+
+mod bless;
+mod ci;
+mod postgres;
+mod shell;
+mod test;
+mod tidy;
+
+use std::{env, process::ExitCode};
+
+const HELP: &str = "\
+cargo xtask test [--postgres 14,16,18] [FILTER…]   all tests; finds or fetches a PostgreSQL
+cargo xtask tidy                                   the rules that no compiler checks
+cargo xtask bless                                  rewrites what tests compare with
+cargo xtask ci                                     everything that must pass before a change lands";
+
+/// What went wrong, for a person.
+type Result<T = ()> = std::result::Result<T, String>;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let (command, rest) = match args.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => ("help", &args[..]),
+    };
+    let outcome = match command {
+        "test" => test::run(rest),
+        "tidy" => tidy::run(),
+        "bless" => bless::run(),
+        "ci" => ci::run(),
+        "help" | "-h" | "--help" => {
+            eprintln!("{HELP}");
+            Ok(())
+        }
+        other => Err(format!("there is no `cargo xtask {other}`\n\n{HELP}")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("error: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Who may name whom: the layers of the library.
+//!
+//! ```text
+//! handle, worker, enqueue      name everything below
+//! runtime                      knows the seam, neither of the stores
+//! postgres, memory             know the seam, not each other, not the runtime
+//! store                        knows the domain
+//! the domain                   no SQL, no sockets, no spawn
+//! ```
+
+use super::File;
+
+const LIBRARY: &str = "pgqueuer/src/";
+
+/// The files (or folders, with a slash) that are the domain.
+const DOMAIN: [&str; 11] = [
+    "backoff.rs",
+    "config.rs",
+    "context.rs",
+    "cron.rs",
+    "error.rs",
+    "options.rs",
+    "outcome.rs",
+    "payload.rs",
+    "payload/",
+    "resources.rs",
+    "schedule.rs",
+];
+
+/// Which files must not name which modules.
+#[rustfmt::skip]
+const RULES: [(&[&str], &[&str]); 5] = [
+    (&DOMAIN, &["runtime", "worker", "handle", "store", "postgres", "memory", "sqlx", "tokio"]),
+    (&["store.rs", "store/"], &["runtime", "worker", "handle", "postgres", "memory", "sqlx"]),
+    (&["runtime.rs", "runtime/"], &["postgres", "memory", "PostgresStore", "MemoryStore", "sqlx"]),
+    (&["memory.rs", "memory/"], &["runtime", "worker", "handle", "postgres", "sqlx"]),
+    (&["postgres.rs", "postgres/"], &["runtime", "worker", "memory"]),
+];
+
+/// Where `sqlx` may be named: users enqueue in their own transactions, and bring their pool.
+const ON_SQLX: [&str; 4] = ["postgres.rs", "postgres/", "handle.rs", "enqueue.rs"];
+
+/// Where tasks may be spawned: what nobody owns, nobody stops.
+const ON_SPAWN: [&str; 3] = ["runtime.rs", "runtime/", "blocking.rs"];
+
+/// How SQL begins, as no other text does.
+const SQL: [&str; 6] = [
+    "SELECT ",
+    "INSERT INTO ",
+    "UPDATE pgq",
+    "DELETE FROM ",
+    "CREATE TABLE ",
+    "DROP ",
+];
+
+pub(super) fn check(files: &[File], problems: &mut Vec<String>) {
+    for file in files.iter().filter(|it| it.is_rust()) {
+        if let Some(name) = file.path.strip_prefix(LIBRARY) {
+            check_library(file, name, problems);
+        }
+        let is_shipped = ["pgqueuer/", "pgqueuer-cli/src/", "pgqueuer-macros/"]
+            .iter()
+            .any(|it| file.path.starts_with(it));
+        if is_shipped
+            && !is_in(
+                &file.path,
+                &["pgqueuer/src/postgres.rs", "pgqueuer/src/postgres/"],
+            )
+        {
+            check_sql(file, problems);
+        }
+    }
+}
+
+fn check_library(file: &File, name: &str, problems: &mut Vec<String>) {
+    for (line, code) in file.code() {
+        let place = format!("{}:{line}", file.path);
+        for (members, forbidden) in RULES {
+            let named = forbidden.iter().find(|it| names(code, it));
+            if let Some(module) = named.filter(|_| is_in(name, members)) {
+                problems.push(format!("{place}: this layer does not name `{module}`"));
+            }
+        }
+        if names(code, "sqlx") && !is_in(name, &ON_SQLX) {
+            problems.push(format!(
+                "{place}: `sqlx` is named by the store on PostgreSQL only"
+            ));
+        }
+        if code.contains("tokio::spawn") && !is_in(name, &ON_SPAWN) {
+            problems.push(format!("{place}: tasks are spawned by the runtime only"));
+        }
+    }
+}
+
+fn check_sql(file: &File, problems: &mut Vec<String>) {
+    for (line, code) in file.code() {
+        if let Some(word) = SQL.iter().find(|it| code.contains(**it)) {
+            let place = format!("{}:{line}", file.path);
+            let word = word.trim_end();
+            problems.push(format!(
+                "{place}: `{word}` belongs to pgqueuer/src/postgres"
+            ));
+        }
+    }
+}
+
+fn is_in(name: &str, members: &[&str]) -> bool {
+    members
+        .iter()
+        .any(|it| name == *it || (it.ends_with('/') && name.starts_with(it)))
+}
+
+/// Whether code uses something of a module, or a type, by its name.
+fn names(code: &str, module: &str) -> bool {
+    let is_word = |it: char| it.is_alphanumeric() || it == '_';
+    code.match_indices(module).any(|(start, _)| {
+        let before = code[..start].chars().next_back();
+        let after = &code[start + module.len()..];
+        let is_type = module.starts_with(char::is_uppercase);
+        !before.is_some_and(is_word)
+            && (after.starts_with("::") || (is_type && !after.starts_with(is_word)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_whole_words() {
+        assert!(names("use crate::store::Store;", "store"));
+        assert!(names("    memory::{self, State},", "memory"));
+        assert!(names("let it: MemoryStore;", "MemoryStore"));
+        assert!(!names("self.store.enqueue()", "store"));
+        assert!(!names("restore::now()", "store"));
+        assert!(!names("MemoryStores", "MemoryStore"));
+    }
+}
