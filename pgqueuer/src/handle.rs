@@ -22,7 +22,7 @@ use crate::{
 ///
 /// Cheap to clone. On PostgreSQL, whatever the schema is called, or in memory.
 ///
-/// ```
+/// ```standalone_crate
 /// use pgqueuer::prelude::*;
 ///
 /// #[job]

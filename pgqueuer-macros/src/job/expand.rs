@@ -82,7 +82,7 @@ fn implementation(function: &Function, model: &JobModel) -> TokenStream {
     quote_spanned! {Span::mixed_site()=>
         #(#cfgs)*
         #[automatically_derived]
-        #[allow(deprecated)]
+        #[allow(deprecated, clippy::needless_update)]
         impl ::pgqueuer::__private::Job for #name {
             #constants
             #requirements

@@ -43,7 +43,7 @@ fn a_job_is_its_function_an_impl_a_struct_and_a_registration() {
 
         #[cfg(feature = "mail")]
         #[automatically_derived]
-        #[allow(deprecated)]
+        #[allow(deprecated, clippy::needless_update)]
         impl ::pgqueuer::__private::Job for SendWelcome {
             const KIND: &'static ::core::primitive::str = "send_welcome";
             const OPTIONS: ::pgqueuer::__private::JobOptions = ::pgqueuer::__private::JobOptions {

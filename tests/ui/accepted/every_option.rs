@@ -22,7 +22,12 @@ async fn send_welcome(user_id: i64) {
     let _ = user_id;
 }
 
-#[job(backoff = "10s", on_failure = "hold", codec = "json", retain = "36500d")]
+#[job(
+    backoff = "10s",
+    on_failure = "hold",
+    codec = "json",
+    retain = "36500d"
+)]
 async fn plain(
     #[serde(default)] first: u8,
     #[serde(default = "two")] second: u8,
@@ -37,7 +42,12 @@ fn two() -> u8 {
     2
 }
 
-#[job(priority = 32767, max_attempts = 32767, timeout = "1ms", backoff = "100d")]
+#[job(
+    priority = 32767,
+    max_attempts = 32767,
+    timeout = "1ms",
+    backoff = "100d"
+)]
 async fn limits(#[codec(json)] nested: Vec<Option<u8>>) {
     let _ = nested;
 }
@@ -75,7 +85,10 @@ fn main() {
             retain: Duration::ZERO,
         }
     );
-    assert_eq!(Plain::OPTIONS.backoff, Backoff::fixed(Duration::from_secs(10)));
+    assert_eq!(
+        Plain::OPTIONS.backoff,
+        Backoff::fixed(Duration::from_secs(10))
+    );
     assert_eq!(Plain::OPTIONS.codec, Codec::Json);
     assert_eq!(Limits::OPTIONS.max_attempts, 32767);
     assert_eq!(Nothing::OPTIONS, JobOptions::DEFAULT);
@@ -83,15 +96,30 @@ fn main() {
     assert_eq!(Hours::KIND, "office");
     assert_eq!(
         Hours::SCHEDULE,
-        Some(Schedule::Cron { expression: "0 0 9 * * 1-5", zone: "Europe/Oslo" })
+        Some(Schedule::Cron {
+            expression: "0 0 9 * * 1-5",
+            zone: "Europe/Oslo"
+        })
     );
     assert_eq!(
         Daily::SCHEDULE,
-        Some(Schedule::Cron { expression: "@daily", zone: "UTC" })
+        Some(Schedule::Cron {
+            expression: "@daily",
+            zone: "UTC"
+        })
     );
-    assert_eq!(Often::SCHEDULE, Some(Schedule::Every(Duration::from_secs(5400))));
+    assert_eq!(
+        Often::SCHEDULE,
+        Some(Schedule::Every(Duration::from_secs(5400)))
+    );
     assert_eq!(Often::OPTIONS.max_attempts, 1);
 
-    let payload = Plain { first: 1, second: 2, last: 3 }.encode().unwrap();
+    let payload = Plain {
+        first: 1,
+        second: 2,
+        last: 3,
+    }
+    .encode()
+    .unwrap();
     assert_eq!(payload.bytes, br#"{"first":1,"second":2,"third":3}"#);
 }

@@ -53,7 +53,16 @@ async fn send_welcome(
     result: u8,
     #[inject] state: &pgqueuer::Context,
 ) -> ::std::result::Result<(), ::std::string::String> {
-    let _ = (job, self_, bytes, pool, __pgqueuer_0, send_welcome, result, state);
+    let _ = (
+        job,
+        self_,
+        bytes,
+        pool,
+        __pgqueuer_0,
+        send_welcome,
+        result,
+        state,
+    );
     Ok(())
 }
 

@@ -10,8 +10,8 @@ use pgqueuer::{Context, State, job, schedule};
 ///
 /// Twice, if need be.
 #[job]
-#[must_use]
-#[allow(clippy::needless_pass_by_value, reason = "arguments are owned")]
+#[must_use = "it is a future"]
+#[allow(clippy::missing_errors_doc, reason = "it is a test")]
 pub async fn send_welcome(
     /// Who is new.
     user_id: i64,
@@ -36,7 +36,7 @@ pub async fn missing(user: NoSuchType, state: State<NoSuchType>) {}
 
 /// Always there.
 #[job]
-#[cfg(all())]
+#[cfg(not(any()))]
 pub async fn present(context: &Context) {
     let _ = context.attempt();
 }

@@ -20,8 +20,15 @@ fn main() {
     assert_eq!(Loop::ARGUMENTS.map_names(), ["r#in"]);
     assert_eq!(Loop::OPTIONS.queue, "r#else");
 
-    let payload = Type { r#match: 1, r#fn: "f".to_owned() }.encode().unwrap();
-    pgqueuer::JobDescriptor::of::<Type>().check(&payload).unwrap();
+    let payload = Type {
+        r#match: 1,
+        r#fn: "f".to_owned(),
+    }
+    .encode()
+    .unwrap();
+    pgqueuer::JobDescriptor::of::<Type>()
+        .check(&payload)
+        .unwrap();
 }
 
 trait Names {
