@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::Parser;
-use pgqueuer::{Job, PgQueuer, WorkerBuilder, WorkerConfig};
+use pgqueuer::{Job, PgQueuer, WorkerBuilder};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
@@ -47,7 +47,6 @@ type Setup = Box<dyn FnOnce(WorkerBuilder) -> WorkerBuilder + Send>;
 #[derive(Default)]
 #[must_use = "an app does nothing until `run` is awaited"]
 pub struct App {
-    config: WorkerConfig,
     setup: Vec<Setup>,
 }
 
@@ -69,18 +68,9 @@ impl App {
         self.configure(WorkerBuilder::register::<J>)
     }
 
-    /// Replaces the settings that a worker starts from. Options of the command line go
-    /// ahead of them.
-    pub fn config(mut self, config: WorkerConfig) -> Self {
-        self.config = config;
-        self
-    }
-
-    /// Does anything else to the worker before it starts. Called in the order given, also
-    /// for commands that only look at the jobs.
-    ///
-    /// For settings use [`config`](Self::config): those that are replaced here have the last
-    /// word, even over `--name`, `--grace` and `--no-listen`.
+    /// Does anything else to the worker before it starts: settings, queues. Options of the
+    /// command line have the last word. Called in the order given, also for commands that
+    /// only look at the jobs.
     pub fn configure(
         mut self,
         setup: impl FnOnce(WorkerBuilder) -> WorkerBuilder + Send + 'static,
@@ -155,25 +145,17 @@ impl App {
         }
     }
 
-    /// The settings to begin with.
-    pub(crate) fn config_mut(&mut self) -> &mut WorkerConfig {
-        &mut self.config
-    }
-
     /// A worker on this queue, set up as the program wants it.
     pub(crate) fn builder(self, pgq: &PgQueuer) -> WorkerBuilder {
-        let begun = pgq.worker().config(self.config);
         self.setup
             .into_iter()
-            .fold(begun, |worker, setup| setup(worker))
+            .fold(pgq.worker(), |worker, setup| setup(worker))
     }
 }
 
 impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("App")
-            .field("config", &self.config)
-            .finish_non_exhaustive()
+        f.debug_struct("App").finish_non_exhaustive()
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod bell;
 mod claim;
+mod dedicated;
 mod enqueue;
 mod failure;
 mod migrate;
@@ -37,6 +38,7 @@ use crate::{
 };
 use bell::PostgresBell;
 use claim::Lanes;
+use dedicated::Dedicated;
 use failure::failed_to;
 use statements::Statements;
 
@@ -47,7 +49,11 @@ pub struct PostgresStore {
     statements: Statements,
     /// The application's pool: producers enqueue through it.
     pool: PgPool,
-    /// The worker's own connections, so that handlers that use up the pool of the
+    /// For claims, and nothing else.
+    claiming: OnceLock<Dedicated>,
+    /// For results, and nothing else.
+    settling: OnceLock<Dedicated>,
+    /// The worker's connections for all else, so that handlers that use up the pool of the
     /// application cannot keep a worker from claiming and settling.
     control: OnceLock<PgPool>,
     /// One connection for nothing but the lease: whatever the others wait for, it is renewed.
@@ -56,15 +62,16 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// How many connections a worker has for claiming, settling and upkeep: one each for the
-    /// claim and for two batches of results, and one for the rest.
-    const CONTROL_CONNECTIONS: u32 = 4;
+    /// One for the upkeep and one for the schedules.
+    const CONTROL_CONNECTIONS: u32 = 2;
 
     /// Uses `schema` over `pool`. Connects to nothing yet.
     #[must_use]
     pub fn new(pool: PgPool, schema: SchemaName) -> Self {
         Self {
             statements: Statements::render(&schema),
+            claiming: OnceLock::new(),
+            settling: OnceLock::new(),
             control: OnceLock::new(),
             lease: OnceLock::new(),
             lanes: Lanes::default(),
@@ -77,6 +84,10 @@ impl PostgresStore {
     fn control(&self) -> &PgPool {
         let connect = || own_pool(&self.pool, Self::CONTROL_CONNECTIONS);
         self.control.get_or_init(connect)
+    }
+
+    fn dedicated(&self) -> Dedicated {
+        Dedicated::new(self.pool.connect_options())
     }
 
     fn lease(&self) -> &PgPool {
@@ -100,6 +111,11 @@ impl PostgresStore {
 
     /// Closes the worker's own connections. The application's pool stays as it is.
     pub(crate) async fn close(&self) {
+        for own in [&self.claiming, &self.settling] {
+            if let Some(dedicated) = own.get() {
+                dedicated.close().await;
+            }
+        }
         for own in [&self.control, &self.lease] {
             if let Some(pool) = own.get() {
                 pool.close().await;
@@ -184,7 +200,8 @@ impl Store for PostgresStore {
     }
 
     async fn claim(&self, request: &ClaimRequest<'_>) -> Result<Vec<ClaimedJob>> {
-        claim::claim(self.control(), &self.statements, &self.lanes, request).await
+        let connection = self.claiming.get_or_init(|| self.dedicated());
+        claim::claim(connection, &self.statements, &self.lanes, request).await
     }
 
     async fn settle(
@@ -192,7 +209,8 @@ impl Store for PostgresStore {
         session: SessionId,
         settlements: &[Settlement],
     ) -> Result<Vec<ClaimKey>> {
-        settle::settle(self.control(), &self.statements, session, settlements).await
+        let connection = self.settling.get_or_init(|| self.dedicated());
+        settle::settle(connection, &self.statements, session, settlements).await
     }
 
     async fn promote(&self, limit: u32) -> Result<Promotion> {

@@ -20,7 +20,7 @@ use std::{
 
 use pgqueuer::{PgQueuer, SchemaName, store::Store};
 use sqlx::{
-    AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool,
+    AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use throwaway_postgres::Postgres;
@@ -46,7 +46,9 @@ pub(crate) async fn in_memory(case: impl AsyncFnOnce(&PgQueuer)) {
 /// Runs a case on an empty queue in a schema of its own.
 pub(crate) async fn on_postgres(case: impl AsyncFnOnce(&Database)) {
     let _place = PLACES.acquire().await.expect("never closed");
-    let schema = SchemaName::parse(&odd_name("Odd Schema")).expect("an odd name is a name");
+    // Everything in it must be quoted.
+    let name = format!("Odd Schema; --ü% {}", unique());
+    let schema = SchemaName::parse(&name).expect("an odd name is a name");
     let database = Database::with_schema(server_options(), schema).await;
     let mut kept = KeptOnPanic(format!("schema \"{}\"", database.schema));
 
@@ -63,13 +65,10 @@ pub(crate) async fn on_postgres(case: impl AsyncFnOnce(&Database)) {
 /// who enqueue with nothing but a connection.
 pub(crate) async fn in_own_database(case: impl AsyncFnOnce(&Database)) {
     let _place = PLACES.acquire().await.expect("never closed");
-    let name = odd_name("odd database");
-    let mut server = PgConnection::connect_with(&server_options())
-        .await
-        .expect("connect to the server");
-    let create = format!("CREATE DATABASE \"{name}\"");
-    server.execute(AssertSqlSafe(create)).await.expect("create");
-    let options = server_options().database(&name);
+    let url = fresh_database().await;
+    let options: PgConnectOptions = url.parse().expect("a database URL");
+    let options = options.options([("search_path", "")]);
+    let name = options.get_database().expect("it has a name").to_owned();
     let database = Database::with_schema(options, SchemaName::default()).await;
     let mut kept = KeptOnPanic(format!("database \"{name}\""));
 
@@ -77,8 +76,23 @@ pub(crate) async fn in_own_database(case: impl AsyncFnOnce(&Database)) {
 
     kept.0.clear();
     database.pgq.close().await;
+    let mut server = connect_to_server().await;
     let drop = format!("DROP DATABASE \"{name}\" WITH (FORCE)");
     server.execute(AssertSqlSafe(drop)).await.expect("drop");
+}
+
+/// Makes an empty database, and returns its URL.
+pub(crate) async fn fresh_database() -> String {
+    let name = format!("pgqueuer_test_{}", unique());
+    let mut server = connect_to_server().await;
+    let create = format!("CREATE DATABASE \"{name}\"");
+    server.execute(AssertSqlSafe(create)).await.expect("create");
+    server_options().database(&name).to_url_lossy().to_string()
+}
+
+async fn connect_to_server() -> PgConnection {
+    let connected = PgConnection::connect_with(&server_options()).await;
+    connected.expect("connect to the server")
 }
 
 /// An installed queue on PostgreSQL.
@@ -153,9 +167,9 @@ fn server_options() -> PgConnectOptions {
     options.options([("search_path", "")])
 }
 
-/// A name that nobody else has, with characters that must be quoted.
-fn odd_name(what: &str) -> String {
+/// What nobody else has in their names.
+fn unique() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(1);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    format!("{what}; --ü% {}.{count}", process::id())
+    format!("{}_{count}", process::id())
 }

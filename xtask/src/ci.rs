@@ -24,10 +24,18 @@ const STEPS: [Step; 7] = [
     ("deny", deny),
 ];
 
-pub(crate) fn run() -> Result {
+/// Runs the steps that are named, or all of them.
+pub(crate) fn run(only: &[String]) -> Result {
+    let is_step = |name: &String| STEPS.iter().any(|(step, _)| step == name);
+    if let Some(unknown) = only.iter().find(|it| !is_step(it)) {
+        let names: Vec<&str> = STEPS.iter().map(|(name, _)| *name).collect();
+        return Err(format!("no step is called {unknown}: {}", names.join(", ")));
+    }
+    let is_wanted = |name: &str| only.is_empty() || only.iter().any(|it| it == name);
+
     let mut times: Vec<(&str, Duration)> = Vec::new();
     let mut failed = None;
-    for (name, step) in STEPS {
+    for (name, step) in STEPS.into_iter().filter(|(name, _)| is_wanted(name)) {
         eprintln!("\n== {name}");
         let start = Instant::now();
         let outcome = step();
@@ -60,10 +68,13 @@ fn clippy() -> Result {
     ]))
 }
 
+/// All but the tests, which are nothing unless they are built as tests.
 fn doc() -> Result {
     let mut command = cargo(&[
         "doc",
         "--workspace",
+        "--exclude",
+        "pgqueuer-tests",
         "--no-deps",
         "--all-features",
         "--locked",

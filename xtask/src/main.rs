@@ -13,7 +13,7 @@ const HELP: &str = "\
 cargo xtask test [--postgres 14,16,18] [FILTER…]   all tests; finds or fetches a PostgreSQL
 cargo xtask tidy                                   the rules that no compiler checks
 cargo xtask bless                                  rewrites what tests compare with
-cargo xtask ci                                     everything that must pass before a change lands";
+cargo xtask ci [STEP…]                             everything that must pass before a change lands";
 
 /// What went wrong, for a person.
 type Result<T = ()> = std::result::Result<T, String>;
@@ -28,7 +28,7 @@ fn main() -> ExitCode {
         "test" => test::run(rest),
         "tidy" => tidy::run(),
         "bless" => bless::run(),
-        "ci" => ci::run(),
+        "ci" => ci::run(rest),
         "help" | "-h" | "--help" => {
             eprintln!("{HELP}");
             Ok(())

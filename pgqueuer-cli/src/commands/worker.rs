@@ -74,18 +74,20 @@ pub(crate) async fn run(
     output.result(&Ended::from(ended?))
 }
 
-fn build(mut app: App, args: &WorkerArgs, database: &Database) -> Result<Worker, Failure> {
-    let config = app.config_mut();
-    config.listen &= !args.no_listen;
-    config.shutdown_grace = args.grace.unwrap_or(config.shutdown_grace);
-    if let Some(name) = &args.name {
-        config.name.clone_from(name);
-    }
-
-    let mut builder = app.builder(database.queue());
-    if let Some(concurrency) = args.concurrency {
-        builder = builder.concurrency(concurrency.get());
-    }
+/// The worker as the program wants it, then as the command line does.
+fn build(app: App, args: &WorkerArgs, database: &Database) -> Result<Worker, Failure> {
+    let mut builder = app.builder(database.queue()).configure(|config| {
+        if let Some(concurrency) = args.concurrency {
+            config.concurrency = concurrency.get();
+        }
+        if let Some(grace) = args.grace {
+            config.shutdown_grace = grace;
+        }
+        if let Some(name) = &args.name {
+            config.name.clone_from(name);
+        }
+        config.listen &= !args.no_listen;
+    });
     for queue in &args.queues {
         if let Some(bound) = queue.bound {
             builder = builder.queue(queue.name.as_str(), bound.get());

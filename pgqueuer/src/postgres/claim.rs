@@ -12,9 +12,10 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use sqlx::PgPool;
+use sqlx::PgConnection;
 
 use super::{
+    dedicated::Dedicated,
     failure::failed_to,
     rows::{self, ClaimedRow},
     statements::Statements,
@@ -80,16 +81,19 @@ impl LaneBook {
 }
 
 pub(super) async fn claim(
-    pool: &PgPool,
+    dedicated: &Dedicated,
     statements: &Statements,
     lanes: &Lanes,
     request: &ClaimRequest<'_>,
 ) -> Result<Vec<ClaimedJob>> {
+    let failed = failed_to("claim jobs");
+    let mut lent = dedicated.lend().await.map_err(&failed)?;
     if request.look == Look::Everywhere {
-        find_lanes(pool, statements, lanes, request.kinds).await?;
+        find_lanes(lent.connection(), statements, lanes, request.kinds).await?;
     }
     let columns = lanes.with(|book| book.in_order(request.kinds));
     if columns.kinds.is_empty() || request.limit == 0 {
+        lent.give_back();
         return Ok(Vec::new());
     }
 
@@ -100,9 +104,10 @@ pub(super) async fn claim(
         .bind(columns.cursors)
         .bind(i64::from(request.limit))
         .try_map(|row| rows::claimed(&row))
-        .fetch_all(pool)
+        .fetch_all(lent.connection())
         .await
-        .map_err(failed_to("claim jobs"))?;
+        .map_err(&failed)?;
+    lent.give_back();
 
     lanes.with(|book| book.advance(&claimed));
     // UPDATE … RETURNING keeps no order.
@@ -112,7 +117,7 @@ pub(super) async fn claim(
 
 /// Learns which lanes have jobs, and moves their cursors to their heads.
 async fn find_lanes(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     statements: &Statements,
     lanes: &Lanes,
     kinds: &[&str],
@@ -120,7 +125,7 @@ async fn find_lanes(
     let found = sqlx::query(statements.lanes.text())
         .bind(kinds)
         .try_map(|row| rows::lane(&row))
-        .fetch_all(pool)
+        .fetch_all(connection)
         .await
         .map_err(failed_to("find waiting jobs"))?;
     lanes.with(|book| {

@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use sqlx::{PgPool, types::Json};
+use sqlx::types::Json;
 
-use super::{failure::failed_to, rows, statements::Statements};
+use super::{dedicated::Dedicated, failure::failed_to, rows, statements::Statements};
 use crate::{
     error::Result,
     job::JobId,
@@ -62,7 +62,7 @@ impl<'a> Kept<'a> {
 }
 
 pub(super) async fn settle(
-    pool: &PgPool,
+    dedicated: &Dedicated,
     statements: &Statements,
     session: SessionId,
     settlements: &[Settlement],
@@ -91,6 +91,7 @@ pub(super) async fn settle(
         }
     }
 
+    let mut lent = dedicated.lend().await.map_err(failed_to("end jobs"))?;
     let mut settled: BTreeSet<JobId> = BTreeSet::new();
     if !ended.keys.ids.is_empty() {
         let ids = sqlx::query(statements.settle_end.text())
@@ -101,7 +102,7 @@ pub(super) async fn settle(
             .bind(ended.retain)
             .bind(ended.failures)
             .try_map(|row| rows::job_id(&row))
-            .fetch_all(pool)
+            .fetch_all(lent.connection())
             .await
             .map_err(failed_to("end jobs"))?;
         settled.extend(ids);
@@ -116,11 +117,12 @@ pub(super) async fn settle(
             .bind(kept.given_back)
             .bind(kept.failures)
             .try_map(|row| rows::job_id(&row))
-            .fetch_all(pool)
+            .fetch_all(lent.connection())
             .await
             .map_err(failed_to("keep jobs"))?;
         settled.extend(ids);
     }
+    lent.give_back();
     let refused = settlements.iter().map(|it| it.key);
     Ok(refused.filter(|key| !settled.contains(&key.id)).collect())
 }

@@ -1,1 +1,5 @@
-//! x
+//! What there is only on PostgreSQL: functions in SQL, plans, and how rows are updated.
+
+mod claim_plan;
+mod enqueue_function;
+mod statements;

@@ -3,6 +3,7 @@
 #![deny(missing_docs, warnings, unreachable_pub, unused_qualifications)]
 #![forbid(unsafe_code)]
 #![deny(clippy::all, clippy::pedantic)]
+#![allow(clippy::unused_async, reason = "the jobs do nothing")]
 
 use pgqueuer::{Context, State, job, schedule};
 

@@ -126,6 +126,42 @@ fn names(code: &str, module: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn problems(path: &str, text: &str) -> Vec<String> {
+        let file = File {
+            path: path.to_owned(),
+            text: text.to_owned(),
+        };
+        let mut problems = Vec::new();
+        check(&[file], &mut problems);
+        problems
+    }
+
+    #[test]
+    fn a_layer_that_names_what_is_above_it_is_found() {
+        let found = problems(
+            "pgqueuer/src/runtime/x.rs",
+            "//! memory::\nuse crate::memory::X;",
+        );
+        let expected = "pgqueuer/src/runtime/x.rs:2: this layer does not name `memory`";
+        assert_eq!(found, [expected]);
+        assert_eq!(
+            problems("pgqueuer/src/postgres/x.rs", "sqlx::query(\"SELECT 1\")").len(),
+            0
+        );
+        assert_eq!(
+            problems("pgqueuer/src/worker.rs", "sqlx::query(\"SELECT 1\")").len(),
+            2
+        );
+        assert_eq!(
+            problems("pgqueuer/src/worker.rs", "tokio::spawn(x)").len(),
+            1
+        );
+        assert_eq!(
+            problems("tests/src/x.rs", "sqlx::query(\"SELECT 1\")").len(),
+            0
+        );
+    }
+
     #[test]
     fn names_are_whole_words() {
         assert!(names("use crate::store::Store;", "store"));

@@ -7,10 +7,16 @@ use crate::shell;
 
 /// What a published crate needs from above its folder. Git on Windows makes plain files of
 /// these unless it is told otherwise, and the packages would be wrong.
-const LINKS: [&str; 3] = [
+const LINKS: [&str; 9] = [
     "pgqueuer/migrations",
     "pgqueuer/README.md",
+    "pgqueuer/LICENSE-APACHE",
+    "pgqueuer/LICENSE-MIT",
     "pgqueuer-macros/src/cron.rs",
+    "pgqueuer-macros/LICENSE-APACHE",
+    "pgqueuer-macros/LICENSE-MIT",
+    "pgqueuer-cli/LICENSE-APACHE",
+    "pgqueuer-cli/LICENSE-MIT",
 ];
 
 pub(super) fn check(files: &[File], problems: &mut Vec<String>) {

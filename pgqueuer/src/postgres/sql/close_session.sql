@@ -14,7 +14,13 @@ given_back AS (
         claimed_by = NULL
     WHERE claimed_by = $1
     RETURNING id
+),
+-- Once, and only if there is something to ring for.
+rung AS MATERIALIZED (
+    SELECT pgqueuer.ring()
+    FROM given_back
+    LIMIT 1
 )
 SELECT given_back.id
 FROM given_back
-CROSS JOIN pgqueuer.ring() AS rung;
+LEFT JOIN rung ON true;

@@ -27,9 +27,14 @@ inserted AS (
         payload,
         headers
     FROM entering
+),
+-- Once, and only if there is something to ring for.
+rung AS MATERIALIZED (
+    SELECT pgqueuer.ring()
+    FROM entering
+    LIMIT 1
 )
 SELECT entering.id
 FROM entering
--- A function in FROM runs once, however many rows it is joined to.
-CROSS JOIN pgqueuer.ring() AS rung
+LEFT JOIN rung ON true
 ORDER BY entering.ordinal;

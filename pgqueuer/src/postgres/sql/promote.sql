@@ -25,17 +25,20 @@ promoted AS (
     WHERE job.id = placed.id
     RETURNING job.id
 ),
+-- Once, and only if there is something to ring for: an upkeep that rang each time would
+-- wake itself.
 rung AS MATERIALIZED (
-    SELECT count(*) AS promoted
+    SELECT pgqueuer.ring()
     FROM promoted
-    CROSS JOIN pgqueuer.ring() AS rung
+    LIMIT 1
 )
 SELECT
-    rung.promoted,
+    count(promoted.id) AS promoted,
     (
         SELECT extract(epoch FROM min(run_at) - clock_timestamp())::float8
         FROM pgqueuer.jobs
         WHERE state = 'scheduled'
           AND run_at > now()
     ) AS next_due_in
-FROM rung;
+FROM promoted
+LEFT JOIN rung ON true;

@@ -83,7 +83,13 @@ crashes AS (
     SELECT id, kind, session, state FROM kept
     UNION ALL
     SELECT id, kind, session, 'discarded' FROM discarded
+),
+-- Once, and only if there is something to ring for.
+rung AS MATERIALIZED (
+    SELECT pgqueuer.ring()
+    FROM kept
+    LIMIT 1
 )
 SELECT crashes.id, crashes.kind, crashes.session, crashes.state
 FROM crashes
-CROSS JOIN pgqueuer.ring() AS rung;
+LEFT JOIN rung ON true;

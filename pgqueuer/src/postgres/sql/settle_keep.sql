@@ -24,7 +24,13 @@ kept AS (
       AND job.claimed_by = $1
       AND job.claim_number = settled.claim_number
     RETURNING job.id, settled.state
+),
+-- Once, and only if there is something to ring for.
+rung AS MATERIALIZED (
+    SELECT pgqueuer.ring()
+    FROM kept
+    LIMIT 1
 )
 SELECT kept.id
 FROM kept
-CROSS JOIN pgqueuer.ring() AS rung;
+LEFT JOIN rung ON true;

@@ -15,7 +15,13 @@ inserted AS (
     INSERT INTO pgqueuer.jobs (id, position, kind, priority, state, codec, payload, headers)
     SELECT id, id, $1, $4, 'available', $5::pgqueuer.payload_codec, $6, $7
     FROM moved
+),
+-- Once, and only if there is something to ring for.
+rung AS MATERIALIZED (
+    SELECT pgqueuer.ring()
+    FROM moved
+    LIMIT 1
 )
 SELECT moved.id
 FROM moved
-CROSS JOIN pgqueuer.ring() AS rung;
+LEFT JOIN rung ON true;

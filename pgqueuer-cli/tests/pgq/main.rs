@@ -1,0 +1,8 @@
+//! The program `pgq`, as a process: its messages, its exit codes, what it leaves behind.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod connecting;
+mod jobs;
+mod schema;
+mod support;

@@ -1,0 +1,156 @@
+//! What a claim costs: which index it reads, and what it writes.
+
+use pgqueuer::store::JobToEnqueue;
+use serde_json::Value;
+use sqlx::{Acquire as _, Executor as _};
+
+use super::super::postgres_only;
+use crate::{
+    backend::Database,
+    support::{claim, claim_onward, completed, enqueue_many, eventually, job, open_session, settle},
+};
+
+postgres_only! {
+    on_postgres:
+    reads_the_index_of_the_line_when_the_table_is_empty,
+    reads_the_index_of_the_line_when_the_table_is_full,
+    reads_the_index_of_the_line_when_statistics_are_stale,
+    locks_no_more_jobs_than_it_takes,
+    writes_no_index,
+}
+
+const CLAIM: &str = include_str!("../../../../pgqueuer/src/postgres/sql/claim.sql");
+
+/// The plan of a claim of 100 jobs from two lanes, and how many jobs it took.
+async fn explain(database: &Database, options: &str) -> Value {
+    let session = open_session(database.store()).await;
+    // `EXPLAIN` of a statement with parameters needs them as constants; a generic plan, which
+    // is what a worker ends up with, comes of a prepared statement.
+    let prepare = format!("PREPARE claim (bigint, text[], smallint[], bigint[], bigint) AS {CLAIM}");
+    let execute = format!(
+        "EXPLAIN ({options}FORMAT json) EXECUTE claim({}, '{{mail,report}}', '{{0,0}}', '{{0,0}}', 100)",
+        session.0
+    );
+    let mut connection = database.pool().acquire().await.unwrap();
+    let mut transaction = connection.begin().await.unwrap();
+    transaction.execute("SET LOCAL plan_cache_mode = force_generic_plan").await.unwrap();
+    transaction.execute(sqlx::raw_sql(database.sql(&prepare))).await.unwrap();
+    let plan: Value = sqlx::query_scalar(database.sql(&execute))
+        .persistent(false)
+        .fetch_one(&mut *transaction)
+        .await
+        .unwrap();
+    transaction.execute("DEALLOCATE claim").await.unwrap();
+    transaction.rollback().await.unwrap();
+    plan
+}
+
+/// All nodes of a plan that match.
+fn nodes<'a>(plan: &'a Value, matches: &dyn Fn(&Value) -> bool) -> Vec<&'a Value> {
+    let inside = match plan {
+        Value::Array(items) => items.iter().collect(),
+        Value::Object(fields) => fields.values().collect(),
+        _ => Vec::new(),
+    };
+    let mut found: Vec<&Value> = inside.iter().flat_map(|it| nodes(it, matches)).collect();
+    if matches(plan) {
+        found.push(plan);
+    }
+    found
+}
+
+/// How the plan reads waiting jobs: the type of the node, and the index.
+fn reads_of_waiting<'a>(plan: &'a Value) -> Vec<(&'a str, &'a str)> {
+    let nodes = nodes(plan, &|node| node["Alias"] == "waiting");
+    let read = |node: &'a Value| {
+        let index = node["Index Name"].as_str();
+        (node["Node Type"].as_str().unwrap(), index.unwrap_or_default())
+    };
+    nodes.into_iter().map(read).collect()
+}
+
+async fn reads_the_index_of_the_line_when_the_table_is_empty(database: &Database) {
+    let plan = explain(database, "").await;
+
+    assert_eq!(reads_of_waiting(&plan), [("Index Scan", "jobs_claim_idx")], "{plan:#}");
+}
+
+async fn reads_the_index_of_the_line_when_the_table_is_full(database: &Database) {
+    let store = database.store();
+    enqueue_many(store, &job("mail"), 20_000).await;
+    analyze(database).await;
+
+    let plan = explain(database, "").await;
+
+    assert_eq!(reads_of_waiting(&plan), [("Index Scan", "jobs_claim_idx")], "{plan:#}");
+}
+
+/// The statistics say that the table is empty, while it is not.
+async fn reads_the_index_of_the_line_when_statistics_are_stale(database: &Database) {
+    analyze(database).await;
+    enqueue_many(database.store(), &job("mail"), 20_000).await;
+
+    let plan = explain(database, "").await;
+
+    assert_eq!(reads_of_waiting(&plan), [("Index Scan", "jobs_claim_idx")], "{plan:#}");
+}
+
+async fn analyze(database: &Database) {
+    let analyze = database.sql("ANALYZE pgqueuer.jobs");
+    database.pool().execute(analyze).await.unwrap();
+}
+
+async fn locks_no_more_jobs_than_it_takes(database: &Database) {
+    let store = database.store();
+    enqueue_many(store, &job("mail"), 1000).await;
+    enqueue_many(store, &job("report"), 1000).await;
+
+    let plan = explain(database, "ANALYZE, ").await;
+
+    let locks = nodes(&plan, &|node| node["Node Type"] == "LockRows");
+    let locked: f64 = locks
+        .iter()
+        // The one lock besides is that on the session.
+        .filter(|it| !nodes(it, &|node| node["Alias"] == "waiting").is_empty())
+        .map(|it| it["Actual Rows"].as_f64().unwrap() * it["Actual Loops"].as_f64().unwrap())
+        .sum();
+    assert!((locked - 100.0).abs() < f64::EPSILON, "{locked} locked: {plan:#}");
+}
+
+/// A claim changes no indexed column, so that almost every update is a HOT one.
+async fn writes_no_index(database: &Database) {
+    let store = database.store();
+    let session = open_session(store).await;
+    let large = JobToEnqueue {
+        priority: 3,
+        ..job("mail")
+    };
+    enqueue_many(store, &job("mail"), 1000).await;
+    enqueue_many(store, &large, 1000).await;
+
+    let mut claimed = claim(store, session, &["mail"], 100).await;
+    while claimed.len() < 2000 {
+        claimed.extend(claim_onward(store, session, &["mail"], 100).await);
+    }
+
+    let (updated, hot) = eventually("the statistics arrive", async || {
+        let (updated, hot) = updates(database).await;
+        (updated >= 2000).then_some((updated, hot))
+    })
+    .await;
+    assert_eq!(updated, 2000);
+    assert!(hot * 10 > updated * 9, "{hot} of {updated} updates are HOT");
+    let settlements: Vec<_> = claimed.iter().map(completed).collect();
+    assert_eq!(settle(store, session, &settlements).await, []);
+}
+
+/// How many updates the table of jobs has had, and how many of them were HOT.
+async fn updates(database: &Database) -> (i64, i64) {
+    let read = "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables \
+                WHERE schemaname = $1 AND relname = 'jobs'";
+    sqlx::query_as(read)
+        .bind(database.schema.as_str())
+        .fetch_one(database.pool())
+        .await
+        .unwrap()
+}

@@ -1,0 +1,99 @@
+//! The files with SQL: each is used, explained, and valid as it stands.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
+
+use super::super::postgres_only;
+use crate::backend::Database;
+
+postgres_only! {
+    in_own_database:
+    are_valid_as_they_stand,
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../pgqueuer/src/postgres")
+}
+
+/// Name and text of every file.
+fn files() -> Vec<(String, String)> {
+    let files = fs::read_dir(folder().join("sql")).unwrap();
+    let read = |path: PathBuf| {
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        (name, fs::read_to_string(&path).unwrap())
+    };
+    let mut files: Vec<_> = files.map(|it| read(it.unwrap().path())).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn are_all_used() {
+    let code = fs::read_to_string(folder().join("statements.rs")).unwrap();
+    let list = code.split_once("statements! {").unwrap().1;
+    let list = list.split_once('}').unwrap().0;
+    let named: BTreeSet<&str> = list.split(',').map(str::trim).filter(|it| !it.is_empty()).collect();
+
+    let files = files();
+
+    let there: BTreeSet<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(there, named);
+}
+
+#[test]
+fn begin_with_what_they_do() {
+    for (name, text) in files() {
+        let header: Vec<&str> = text.lines().take_while(|it| it.starts_with("--")).collect();
+        assert!(!header.is_empty(), "{name}.sql does not begin with a comment");
+        assert!(header[0].len() > 10, "{name}.sql says too little: {}", header[0]);
+    }
+}
+
+#[test]
+fn explain_every_parameter() {
+    for (name, text) in files() {
+        let (header, body): (Vec<&str>, Vec<&str>) =
+            text.lines().partition(|line| line.starts_with("--"));
+        let (header, body) = (header.join("\n"), body.join("\n"));
+        for number in 1..10 {
+            let parameter = format!("${number} ");
+            let is_used = body.contains(parameter.trim_end());
+            assert_eq!(header.contains(&parameter), is_used, "{parameter}of {name}.sql");
+        }
+    }
+}
+
+#[test]
+fn name_the_schema_of_every_table() {
+    const TABLES: [&str; 6] = ["jobs", "sessions", "history", "kinds", "schedules", "positions"];
+    for (name, text) in files() {
+        let body = text.lines().filter(|line| !line.trim_start().starts_with("--"));
+        let words: Vec<&str> = body.flat_map(str::split_whitespace).collect();
+        for pair in words.windows(2) {
+            let names_a_table = ["FROM", "JOIN", "INTO", "UPDATE", "USING"].contains(&pair[0]);
+            assert!(
+                !names_a_table || !TABLES.contains(&pair[1]),
+                "{name}.sql: {} {}",
+                pair[0],
+                pair[1]
+            );
+        }
+    }
+}
+
+/// Nobody has to render a statement to try it in psql.
+async fn are_valid_as_they_stand(database: &Database) {
+    let mut refused = Vec::new();
+    for (name, text) in files() {
+        let text = AssertSqlSafe(text).into_sql_str();
+        let prepared = database.pool().prepare(text).await;
+        refused.extend(prepared.err().map(|error| format!("{name}: {error}")));
+    }
+
+    assert!(refused.is_empty(), "{refused:?}");
+}
