@@ -43,7 +43,7 @@ impl Failure {
     pub(crate) fn new(code: ExitCode, message: impl Into<String>) -> Self {
         Self {
             code,
-            message: message.into(),
+            message: redact(&message.into()).into_owned(),
             source: None,
         }
     }
@@ -98,7 +98,7 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&redact(&self.message))
+        f.write_str(&self.message)
     }
 }
 

@@ -16,38 +16,45 @@ use croner::{
 #[derive(Clone, Debug)]
 pub(crate) struct CronExpression(Cron);
 
+/// What stands in the fields, seconds first.
+const FIELDS: [(&str, &str); 6] = [
+    ("second", "0 to 59"),
+    ("minute", "0 to 59"),
+    ("hour", "0 to 23"),
+    ("day of the month", "1 to 31, or L"),
+    ("month", "1 to 12, or JAN to DEC"),
+    ("weekday", "0 to 7, or SUN to SAT"),
+];
+
+const NICKNAMES: &str = "@yearly, @monthly, @weekly, @daily or @hourly";
+
 impl CronExpression {
     /// Parses an expression, and refuses one that never comes (30 February).
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let parser = CronParser::builder()
-            .seconds(Seconds::Optional)
-            .year(Year::Disallowed)
-            // `5/15` is understood by every other cron.
-            .sloppy_ranges(true)
-            .build();
-        let expected = "five fields (minute hour day month weekday), or six with the seconds first";
-        let fields = text.split_whitespace().count();
-        if !text.trim_start().starts_with('@') && fields != 5 && fields != 6 {
-            return Err(format!(
-                "cron expression `{text}` has {fields} fields; write {expected}, as in `0 * * * *`"
+        let refused = |problem: String| Err(format!("cron expression `{text}` {problem}"));
+        let fields: Vec<&str> = text.split_whitespace().collect();
+        let is_nickname = text.trim_start().starts_with('@');
+        if !is_nickname && fields.len() != 5 && fields.len() != 6 {
+            return refused(format!(
+                "has {} fields; write five fields (minute hour day month weekday), or six with \
+                 the seconds first, as in `0 * * * *`",
+                fields.len()
             ));
         }
         // croner takes `1,,2` for `1,2`.
-        let has_gap = |field: &str| field.split(',').any(str::is_empty);
-        if text.split_whitespace().any(has_gap) {
-            return Err(format!(
-                "cron expression `{text}` is not valid: a list has nothing between two commas"
-            ));
-        }
-        let cron = parser
-            .parse(text)
-            .map_err(|error| format!("cron expression `{text}` is not valid: {error}"))?;
+        let has_gap = |field: &&str| field.split(',').any(str::is_empty);
+        let cron = match parser().parse(text) {
+            Ok(cron) if !fields.iter().any(has_gap) => cron,
+            Ok(_) => return refused("has a list with nothing between two commas".to_owned()),
+            Err(_) if is_nickname => {
+                return refused(format!("is not a nickname; write {NICKNAMES}"));
+            }
+            Err(error) => return refused(find_fault(&fields, &error.to_string())),
+        };
         let expression = Self(cron);
         match expression.next_after(DateTime::UNIX_EPOCH, Tz::UTC) {
             Some(_) => Ok(expression),
-            None => Err(format!(
-                "cron expression `{text}` never comes; there is no such day"
-            )),
+            None => refused("never comes; there is no such day".to_owned()),
         }
     }
 
@@ -60,6 +67,28 @@ impl CronExpression {
         let next = self.0.find_next_occurrence(&after, false).ok()?;
         Some(next.with_timezone(&Utc))
     }
+}
+
+fn parser() -> CronParser {
+    CronParser::builder()
+        .seconds(Seconds::Optional)
+        .year(Year::Disallowed)
+        // `5/15` is understood by every other cron.
+        .sloppy_ranges(true)
+        .build()
+}
+
+/// Names the field that is wrong: the one that is wrong by itself, too.
+fn find_fault(fields: &[&str], otherwise: &str) -> String {
+    let names = FIELDS.iter().skip(FIELDS.len() - fields.len());
+    for (place, ((name, range), field)) in names.zip(fields).enumerate() {
+        let mut alone = vec!["*"; fields.len()];
+        alone[place] = field;
+        if parser().parse(&alone.join(" ")).is_err() {
+            return format!("has the {name} `{field}`; write {range}, with `*`, `,`, `-` and `/`");
+        }
+    }
+    format!("is not valid: {otherwise}")
 }
 
 /// Finds a time zone by its name in the IANA database.

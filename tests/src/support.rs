@@ -10,6 +10,9 @@ use pgqueuer::{
         JobRecord, JobState, JobToEnqueue, KindRecord, Look, RunAt, SessionId, Settlement, Store,
     },
 };
+use sqlx::postgres::PgTransaction;
+
+use crate::backend::Database;
 
 /// Long enough for nothing to run out or become due while a case runs.
 pub(crate) const LONG: Duration = Duration::from_secs(60 * 60);
@@ -48,7 +51,11 @@ pub(crate) async fn enqueue(store: &dyn Store, job: JobToEnqueue) -> JobId {
 }
 
 /// Enqueues equal jobs in one call.
-pub(crate) async fn enqueue_many(store: &dyn Store, job: &JobToEnqueue, count: usize) -> Vec<JobId> {
+pub(crate) async fn enqueue_many(
+    store: &dyn Store,
+    job: &JobToEnqueue,
+    count: usize,
+) -> Vec<JobId> {
     store.enqueue(&vec![job.clone(); count]).await.unwrap()
 }
 
@@ -170,6 +177,37 @@ pub(crate) async fn record(store: &dyn Store, id: JobId) -> JobRecord {
 
 pub(crate) async fn state(store: &dyn Store, id: JobId) -> JobState {
     record(store, id).await.state
+}
+
+/// Runs a claim by hand, in a transaction that is slow to commit.
+pub(crate) async fn slow_claim(
+    database: &Database,
+    session: SessionId,
+    id: JobId,
+) -> PgTransaction<'static> {
+    let lock = "SELECT FROM pgqueuer.sessions WHERE id = $1 FOR KEY SHARE";
+    let take = "UPDATE pgqueuer.jobs SET claimed_by = $1, claim_number = claim_number + 1, \
+                attempt = attempt + 1 WHERE id = $2";
+    let mut transaction = database.pool().begin().await.unwrap();
+    let lock = sqlx::query(database.sql(lock)).bind(session.0);
+    lock.execute(&mut *transaction).await.unwrap();
+    let take = sqlx::query(database.sql(take))
+        .bind(session.0)
+        .bind(id.as_i64());
+    take.execute(&mut *transaction).await.unwrap();
+    transaction
+}
+
+/// Waits until a statement of this case waits for a lock.
+pub(crate) async fn wait_for_a_lock(database: &Database) {
+    let count = "SELECT count(*) FROM pg_stat_activity \
+                 WHERE wait_event_type = 'Lock' AND query LIKE '%' || $1 || '%'";
+    eventually("a statement waits for a lock", async || {
+        let count = sqlx::query_scalar(count).bind(database.schema.as_str());
+        let waiting: i64 = count.fetch_one(database.pool()).await.unwrap();
+        (waiting > 0).then_some(())
+    })
+    .await;
 }
 
 /// The time of the store, to the second before, plus some seconds: what every store keeps

@@ -160,7 +160,8 @@ impl Attempts {
             priority: job.priority,
             enqueued_at: job.enqueued_at,
             headers: job.headers.clone(),
-            deadline: timeout.map(|it| Instant::now() + it),
+            // A timeout past the end of time is none.
+            deadline: timeout.and_then(|it| Instant::now().checked_add(it)),
             cancellation: cancellation.clone(),
             resources: Arc::clone(&self.resources),
         });

@@ -7,7 +7,9 @@ use sqlx::{Acquire as _, Executor as _};
 use super::super::postgres_only;
 use crate::{
     backend::Database,
-    support::{claim, claim_onward, completed, enqueue_many, eventually, job, open_session, settle},
+    support::{
+        claim, claim_onward, completed, enqueue_many, eventually, job, open_session, settle,
+    },
 };
 
 postgres_only! {
@@ -26,15 +28,22 @@ async fn explain(database: &Database, options: &str) -> Value {
     let session = open_session(database.store()).await;
     // `EXPLAIN` of a statement with parameters needs them as constants; a generic plan, which
     // is what a worker ends up with, comes of a prepared statement.
-    let prepare = format!("PREPARE claim (bigint, text[], smallint[], bigint[], bigint) AS {CLAIM}");
+    let prepare =
+        format!("PREPARE claim (bigint, text[], smallint[], bigint[], bigint) AS {CLAIM}");
     let execute = format!(
         "EXPLAIN ({options}FORMAT json) EXECUTE claim({}, '{{mail,report}}', '{{0,0}}', '{{0,0}}', 100)",
         session.0
     );
     let mut connection = database.pool().acquire().await.unwrap();
     let mut transaction = connection.begin().await.unwrap();
-    transaction.execute("SET LOCAL plan_cache_mode = force_generic_plan").await.unwrap();
-    transaction.execute(sqlx::raw_sql(database.sql(&prepare))).await.unwrap();
+    transaction
+        .execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        .await
+        .unwrap();
+    transaction
+        .execute(sqlx::raw_sql(database.sql(&prepare)))
+        .await
+        .unwrap();
     let plan: Value = sqlx::query_scalar(database.sql(&execute))
         .persistent(false)
         .fetch_one(&mut *transaction)
@@ -64,7 +73,10 @@ fn reads_of_waiting<'a>(plan: &'a Value) -> Vec<(&'a str, &'a str)> {
     let nodes = nodes(plan, &|node| node["Alias"] == "waiting");
     let read = |node: &'a Value| {
         let index = node["Index Name"].as_str();
-        (node["Node Type"].as_str().unwrap(), index.unwrap_or_default())
+        (
+            node["Node Type"].as_str().unwrap(),
+            index.unwrap_or_default(),
+        )
     };
     nodes.into_iter().map(read).collect()
 }
@@ -72,7 +84,11 @@ fn reads_of_waiting<'a>(plan: &'a Value) -> Vec<(&'a str, &'a str)> {
 async fn reads_the_index_of_the_line_when_the_table_is_empty(database: &Database) {
     let plan = explain(database, "").await;
 
-    assert_eq!(reads_of_waiting(&plan), [("Index Scan", "jobs_claim_idx")], "{plan:#}");
+    assert_eq!(
+        reads_of_waiting(&plan),
+        [("Index Scan", "jobs_claim_idx")],
+        "{plan:#}"
+    );
 }
 
 async fn reads_the_index_of_the_line_when_the_table_is_full(database: &Database) {
@@ -82,7 +98,11 @@ async fn reads_the_index_of_the_line_when_the_table_is_full(database: &Database)
 
     let plan = explain(database, "").await;
 
-    assert_eq!(reads_of_waiting(&plan), [("Index Scan", "jobs_claim_idx")], "{plan:#}");
+    assert_eq!(
+        reads_of_waiting(&plan),
+        [("Index Scan", "jobs_claim_idx")],
+        "{plan:#}"
+    );
 }
 
 /// The statistics say that the table is empty, while it is not.
@@ -92,7 +112,11 @@ async fn reads_the_index_of_the_line_when_statistics_are_stale(database: &Databa
 
     let plan = explain(database, "").await;
 
-    assert_eq!(reads_of_waiting(&plan), [("Index Scan", "jobs_claim_idx")], "{plan:#}");
+    assert_eq!(
+        reads_of_waiting(&plan),
+        [("Index Scan", "jobs_claim_idx")],
+        "{plan:#}"
+    );
 }
 
 async fn analyze(database: &Database) {
@@ -114,7 +138,10 @@ async fn locks_no_more_jobs_than_it_takes(database: &Database) {
         .filter(|it| !nodes(it, &|node| node["Alias"] == "waiting").is_empty())
         .map(|it| it["Actual Rows"].as_f64().unwrap() * it["Actual Loops"].as_f64().unwrap())
         .sum();
-    assert!((locked - 100.0).abs() < f64::EPSILON, "{locked} locked: {plan:#}");
+    assert!(
+        (locked - 100.0).abs() < f64::EPSILON,
+        "{locked} locked: {plan:#}"
+    );
 }
 
 /// A claim changes no indexed column, so that almost every update is a HOT one.

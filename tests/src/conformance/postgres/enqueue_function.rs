@@ -40,7 +40,8 @@ postgres_only! {
 
 /// Calls the function with these arguments, written in SQL.
 async fn call(database: &Database, arguments: &str) -> sqlx::Result<JobId> {
-    let call: AssertSqlSafe<String> = database.sql(&format!("SELECT pgqueuer.enqueue({arguments})"));
+    let call: AssertSqlSafe<String> =
+        database.sql(&format!("SELECT pgqueuer.enqueue({arguments})"));
     let id: i64 = sqlx::query_scalar(call).fetch_one(database.pool()).await?;
     Ok(id.into())
 }
@@ -52,7 +53,9 @@ async fn enqueued(database: &Database, arguments: &str) -> JobRecord {
 
 /// What the function says about these arguments. Nothing may be enqueued.
 async fn refusal(database: &Database, arguments: &str) -> String {
-    let error = call(database, arguments).await.expect_err("it should be refused");
+    let error = call(database, arguments)
+        .await
+        .expect_err("it should be refused");
     let counts = database.pgq.count_jobs().await.unwrap();
     assert_eq!(counts, Default::default(), "nothing is enqueued");
     error.as_database_error().unwrap().message().to_owned()
@@ -69,7 +72,11 @@ async fn from_sql(
     context: Context,
     seen: State<Seen>,
 ) {
-    let line = format!("{a} {text} {more:?} {} {:?}", context.priority(), context.headers());
+    let line = format!(
+        "{a} {text} {more:?} {} {:?}",
+        context.priority(),
+        context.headers()
+    );
     seen.0.lock().unwrap().push(line);
 }
 
@@ -95,9 +102,15 @@ async fn takes_the_kind_alone(database: &Database) {
     let record = enqueued(database, "'mail'").await;
 
     let payload = record.payload.unwrap();
-    assert_eq!((record.kind.as_str(), record.state), ("mail", JobState::Available));
+    assert_eq!(
+        (record.kind.as_str(), record.state),
+        ("mail", JobState::Available)
+    );
     assert_eq!((record.priority, record.headers), (0, Headers::new()));
-    assert_eq!((payload.codec, payload.bytes), (Codec::Json, b"{}".to_vec()));
+    assert_eq!(
+        (payload.codec, payload.bytes),
+        (Codec::Json, b"{}".to_vec())
+    );
 }
 
 async fn takes_the_priority_of_the_kind(database: &Database) {
@@ -142,11 +155,18 @@ async fn takes_no_delay_for_now(database: &Database) {
     let zero = enqueued(database, "'mail', delay => '0'").await;
     let negative = enqueued(database, "'mail', delay => '-1 hour'").await;
 
-    assert_eq!((zero.state, negative.state), (JobState::Available, JobState::Available));
+    assert_eq!(
+        (zero.state, negative.state),
+        (JobState::Available, JobState::Available)
+    );
 }
 
 async fn takes_headers(database: &Database) {
-    let record = enqueued(database, r#"'mail', headers => '{"tenant": "acme", "a": ""}'"#).await;
+    let record = enqueued(
+        database,
+        r#"'mail', headers => '{"tenant": "acme", "a": ""}'"#,
+    )
+    .await;
 
     let expected = [("tenant", "acme"), ("a", "")];
     let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
@@ -206,7 +226,10 @@ async fn refuses_a_kind_that_is_empty_or_too_long(database: &Database) {
 async fn refuses_a_kind_with_white_space(database: &Database) {
     for kind in ["'send mail'", r"E'send\nmail'", r"E'send\x01mail'"] {
         let message = refusal(database, kind).await;
-        assert!(message.contains("white space or control"), "{kind}: {message}");
+        assert!(
+            message.contains("white space or control"),
+            "{kind}: {message}"
+        );
     }
 }
 
@@ -224,7 +247,11 @@ async fn refuses_both_a_delay_and_a_time(database: &Database) {
 }
 
 async fn refuses_a_time_too_far_away(database: &Database) {
-    for when in ["delay => '101 years'", "run_at => '20000-01-01'", "run_at => 'infinity'"] {
+    for when in [
+        "delay => '101 years'",
+        "run_at => '20000-01-01'",
+        "run_at => 'infinity'",
+    ] {
         let message = refusal(database, &format!("'mail', {when}")).await;
         assert!(message.contains("100 years"), "{when}: {message}");
     }
@@ -238,9 +265,17 @@ async fn refuses_a_priority_out_of_range(database: &Database) {
 }
 
 async fn refuses_headers_that_are_no_texts(database: &Database) {
-    for headers in ["'[]'", "'\"text\"'", r#"'{"number": 1}'"#, r#"'{"a": "b", "c": null}'"#] {
+    for headers in [
+        "'[]'",
+        "'\"text\"'",
+        r#"'{"number": 1}'"#,
+        r#"'{"a": "b", "c": null}'"#,
+    ] {
         let message = refusal(database, &format!("'mail', headers => {headers}")).await;
-        assert!(message.contains("not an object of texts"), "{headers}: {message}");
+        assert!(
+            message.contains("not an object of texts"),
+            "{headers}: {message}"
+        );
     }
 }
 

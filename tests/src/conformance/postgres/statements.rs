@@ -37,7 +37,11 @@ fn are_all_used() {
     let code = fs::read_to_string(folder().join("statements.rs")).unwrap();
     let list = code.split_once("statements! {").unwrap().1;
     let list = list.split_once('}').unwrap().0;
-    let named: BTreeSet<&str> = list.split(',').map(str::trim).filter(|it| !it.is_empty()).collect();
+    let named: BTreeSet<&str> = list
+        .split(',')
+        .map(str::trim)
+        .filter(|it| !it.is_empty())
+        .collect();
 
     let files = files();
 
@@ -49,8 +53,15 @@ fn are_all_used() {
 fn begin_with_what_they_do() {
     for (name, text) in files() {
         let header: Vec<&str> = text.lines().take_while(|it| it.starts_with("--")).collect();
-        assert!(!header.is_empty(), "{name}.sql does not begin with a comment");
-        assert!(header[0].len() > 10, "{name}.sql says too little: {}", header[0]);
+        assert!(
+            !header.is_empty(),
+            "{name}.sql does not begin with a comment"
+        );
+        assert!(
+            header[0].len() > 10,
+            "{name}.sql says too little: {}",
+            header[0]
+        );
     }
 }
 
@@ -63,16 +74,29 @@ fn explain_every_parameter() {
         for number in 1..10 {
             let parameter = format!("${number} ");
             let is_used = body.contains(parameter.trim_end());
-            assert_eq!(header.contains(&parameter), is_used, "{parameter}of {name}.sql");
+            assert_eq!(
+                header.contains(&parameter),
+                is_used,
+                "{parameter}of {name}.sql"
+            );
         }
     }
 }
 
 #[test]
 fn name_the_schema_of_every_table() {
-    const TABLES: [&str; 6] = ["jobs", "sessions", "history", "kinds", "schedules", "positions"];
+    const TABLES: [&str; 6] = [
+        "jobs",
+        "sessions",
+        "history",
+        "kinds",
+        "schedules",
+        "positions",
+    ];
     for (name, text) in files() {
-        let body = text.lines().filter(|line| !line.trim_start().starts_with("--"));
+        let body = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("--"));
         let words: Vec<&str> = body.flat_map(str::split_whitespace).collect();
         for pair in words.windows(2) {
             let names_a_table = ["FROM", "JOIN", "INTO", "UPDATE", "USING"].contains(&pair[0]);

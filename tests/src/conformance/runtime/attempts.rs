@@ -27,8 +27,16 @@ runtime_cases! {
 
 #[job(max_attempts = 5, backoff = "0s")]
 async fn third_time_lucky(context: Context, journal: State<Journal>) -> Result<(), &'static str> {
-    journal.note(format!("{} of {}", context.attempt(), context.max_attempts()));
-    if context.attempt() < 3 { Err("not yet") } else { Ok(()) }
+    journal.note(format!(
+        "{} of {}",
+        context.attempt(),
+        context.max_attempts()
+    ));
+    if context.attempt() < 3 {
+        Err("not yet")
+    } else {
+        Ok(())
+    }
 }
 
 async fn are_repeated_until_one_succeeds(pgq: &PgQueuer) {
@@ -99,7 +107,12 @@ async fn panics(message: String) {
 }
 
 async fn that_panic_are_repeated(pgq: &PgQueuer) {
-    let id = Panics { message: String::new() }.enqueue(pgq).await.unwrap();
+    let id = Panics {
+        message: String::new(),
+    }
+    .enqueue(pgq)
+    .await
+    .unwrap();
 
     let report = drain(worker(pgq, &Journal::default()).register::<Panics>()).await;
 
@@ -109,7 +122,12 @@ async fn that_panic_are_repeated(pgq: &PgQueuer) {
 }
 
 async fn that_panic_keep_message_and_backtrace(pgq: &PgQueuer) {
-    let id = Panics { message: "'é'\0".into() }.enqueue(pgq).await.unwrap();
+    let id = Panics {
+        message: "'é'\0".into(),
+    }
+    .enqueue(pgq)
+    .await
+    .unwrap();
 
     drain(worker(pgq, &Journal::default()).register::<Panics>()).await;
 
@@ -175,7 +193,12 @@ async fn that_panic_while_decoding_are_failures(pgq: &PgQueuer) {
 async fn that_panic_leave_the_worker_alone(pgq: &PgQueuer) {
     let journal = Journal::default();
     for _ in 0..5 {
-        Panics { message: String::new() }.enqueue(pgq).await.unwrap();
+        Panics {
+            message: String::new(),
+        }
+        .enqueue(pgq)
+        .await
+        .unwrap();
         ThirdTimeLucky {}.enqueue(pgq).await.unwrap();
     }
 
@@ -215,7 +238,7 @@ async fn does_not_listen(journal: State<Journal>) {
         }
     }
     let _dropped = Dropped(journal);
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 async fn that_take_too_long_are_dropped_if_they_do_not_listen(pgq: &PgQueuer) {
@@ -240,12 +263,20 @@ async fn that_take_too_long_may_still_end_well(pgq: &PgQueuer) {
 
     drain(worker(pgq, &Journal::default()).register::<EndsWell>()).await;
 
-    assert_eq!(support::state(&**pgq.store(), id).await, JobState::Completed);
+    assert_eq!(
+        support::state(&**pgq.store(), id).await,
+        JobState::Completed
+    );
 }
 
 async fn with_bytes_that_do_not_decode_are_held(pgq: &PgQueuer) {
     let store = &**pgq.store();
-    let odd_bytes: [&[u8]; 4] = [b"", b"\xff\xff\xff", b"\x01\x06number\x01\xff\xff\xff\x7f", b"{}"];
+    let odd_bytes: [&[u8]; 4] = [
+        b"",
+        b"\xff\xff\xff",
+        b"\x01\x06number\x01\xff\xff\xff\x7f",
+        b"{}",
+    ];
     let mut ids = Vec::new();
     for bytes in odd_bytes {
         let payload = Payload {
@@ -284,6 +315,9 @@ async fn with_arguments_that_are_missing_are_held(pgq: &PgQueuer) {
     let record = support::record(store, id).await;
     assert_eq!((record.state, record.attempt), (JobState::Held, 1));
     let message = &record.failures[0].message;
-    assert!(message.contains("number"), "it names the argument: {message}");
+    assert!(
+        message.contains("number"),
+        "it names the argument: {message}"
+    );
     assert_eq!(report.completed, 1, "the worker goes on");
 }

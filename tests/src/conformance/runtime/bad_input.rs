@@ -74,7 +74,10 @@ async fn swallow_map(keys: Odd) {
 }
 
 fn plain() -> NewJob<Swallow> {
-    Swallow { text: String::new() }.options()
+    Swallow {
+        text: String::new(),
+    }
+    .options()
 }
 
 /// Enqueues what should be refused; the kind of the error, and its message.
@@ -113,7 +116,10 @@ async fn that_json_cannot_carry_is_refused(pgq: &PgQueuer) {
 
     for (kind, message) in refusals {
         assert_eq!(kind, ErrorKind::Payload);
-        assert!(message.contains("number_as_json"), "it names the job: {message}");
+        assert!(
+            message.contains("number_as_json"),
+            "it names the job: {message}"
+        );
     }
 }
 
@@ -123,7 +129,10 @@ async fn that_no_codec_can_carry_is_refused(pgq: &PgQueuer) {
     let (kind, message) = refusal(pgq, SwallowMap { keys: Odd(keys) }.options()).await;
 
     assert_eq!(kind, ErrorKind::Payload);
-    assert!(message.contains("`keys`"), "it names the argument: {message}");
+    assert!(
+        message.contains("`keys`"),
+        "it names the argument: {message}"
+    );
 }
 
 async fn of_a_delay_that_is_no_duration_is_refused(pgq: &PgQueuer) {
@@ -170,7 +179,11 @@ async fn of_headers_over_the_limit_is_refused(pgq: &PgQueuer) {
 async fn of_headers_at_the_limit_is_taken(pgq: &PgQueuer) {
     let value = "x".repeat(MAX_HEADER_BYTES - "name".len());
 
-    let id = plain().header("name", value.clone()).enqueue(pgq).await.unwrap();
+    let id = plain()
+        .header("name", value.clone())
+        .enqueue(pgq)
+        .await
+        .unwrap();
 
     let headers = pgq.get_job(id).await.unwrap().unwrap().headers;
     assert_eq!(headers.get("name"), Some(&value));

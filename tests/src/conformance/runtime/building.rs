@@ -103,7 +103,10 @@ async fn refuses_a_queue_that_no_job_belongs_to(pgq: &PgQueuer) {
 
     for message in [only, bound] {
         assert!(message.contains("`mial`"), "{message}");
-        assert!(message.contains("default"), "it lists the queues: {message}");
+        assert!(
+            message.contains("default"),
+            "it lists the queues: {message}"
+        );
     }
 }
 
@@ -138,10 +141,13 @@ mod by_hand {
         bytes
     };
 
-    by_hand!(TooLong, match std::str::from_utf8(&THREE_HUNDRED) {
-        Ok(kind) => kind,
-        Err(_) => "",
-    });
+    by_hand!(
+        TooLong,
+        match std::str::from_utf8(&THREE_HUNDRED) {
+            Ok(kind) => kind,
+            Err(_) => "",
+        }
+    );
     by_hand!(WithSpace, "send mail");
     by_hand!(Empty, "");
 }
@@ -152,7 +158,10 @@ async fn refuses_a_kind_of_300_characters(pgq: &PgQueuer) {
 
     let enqueued = enqueued.expect_err("it should be refused").to_string();
     for message in [built, enqueued] {
-        assert!(message.contains("300") && message.contains("128"), "{message}");
+        assert!(
+            message.contains("300") && message.contains("128"),
+            "{message}"
+        );
     }
 }
 

@@ -87,7 +87,9 @@ async fn wait_in_narrow(journal: State<Journal>, context: Context) {
 
 async fn is_never_exceeded(pgq: &PgQueuer) {
     let gauge = Shared::default();
-    Work::enqueue_many(pgq, (0..300).map(|_| Work {})).await.unwrap();
+    Work::enqueue_many(pgq, (0..300).map(|_| Work {}))
+        .await
+        .unwrap();
 
     let worker = worker(pgq, &Journal::default()).concurrency(7);
     let report = drain(worker.state(gauge.clone()).register::<Work>()).await;
@@ -98,9 +100,15 @@ async fn is_never_exceeded(pgq: &PgQueuer) {
 
 async fn is_used_to_the_full(pgq: &PgQueuer) {
     let journal = Journal::default();
-    Wait::enqueue_many(pgq, (0..20).map(|_| Wait {})).await.unwrap();
+    Wait::enqueue_many(pgq, (0..20).map(|_| Wait {}))
+        .await
+        .unwrap();
 
-    let running = Running::start(without_grace(pgq, &journal).concurrency(5).register::<Wait>());
+    let running = Running::start(
+        without_grace(pgq, &journal)
+            .concurrency(5)
+            .register::<Wait>(),
+    );
     journal.wait_for(5).await;
     let counts = pgq.count_jobs().await.unwrap();
     running.stop().await;
@@ -119,15 +127,25 @@ fn without_grace(pgq: &PgQueuer, journal: &Journal) -> pgqueuer::WorkerBuilder {
 
 async fn of_a_queue_is_never_exceeded(pgq: &PgQueuer) {
     let gauge = Shared::default();
-    Narrow::enqueue_many(pgq, (0..60).map(|_| Narrow {})).await.unwrap();
-    Work::enqueue_many(pgq, (0..60).map(|_| Work {})).await.unwrap();
+    Narrow::enqueue_many(pgq, (0..60).map(|_| Narrow {}))
+        .await
+        .unwrap();
+    Work::enqueue_many(pgq, (0..60).map(|_| Work {}))
+        .await
+        .unwrap();
 
-    let worker = worker(pgq, &Journal::default()).concurrency(8).queue("narrow", 2);
+    let worker = worker(pgq, &Journal::default())
+        .concurrency(8)
+        .queue("narrow", 2);
     let worker = worker.state(gauge.clone()).register::<Work>();
     let report = drain(worker.register::<Narrow>()).await;
 
     assert_eq!(report.completed, 120);
-    assert!(gauge.most("narrow") <= 2, "{} at a time", gauge.most("narrow"));
+    assert!(
+        gauge.most("narrow") <= 2,
+        "{} at a time",
+        gauge.most("narrow")
+    );
     assert!(gauge.most("all") <= 8, "{} at a time", gauge.most("all"));
 }
 
@@ -135,9 +153,13 @@ async fn of_a_queue_leaves_room_for_others(pgq: &PgQueuer) {
     let journal = Journal::default();
     let many = (0..50).map(|_| WaitInNarrow {});
     WaitInNarrow::enqueue_many(pgq, many).await.unwrap();
-    Wait::enqueue_many(pgq, (0..50).map(|_| Wait {})).await.unwrap();
+    Wait::enqueue_many(pgq, (0..50).map(|_| Wait {}))
+        .await
+        .unwrap();
 
-    let worker = without_grace(pgq, &journal).concurrency(6).queue("narrow", 2);
+    let worker = without_grace(pgq, &journal)
+        .concurrency(6)
+        .queue("narrow", 2);
     let running = Running::start(worker.register::<Wait>().register::<WaitInNarrow>());
     let lines = journal.wait_for(6).await;
     running.stop().await;
@@ -150,7 +172,9 @@ async fn of_a_queue_leaves_room_for_others(pgq: &PgQueuer) {
 async fn of_a_queue_does_not_starve_others(pgq: &PgQueuer) {
     let gauge = Shared::default();
     let journal = Journal::default();
-    Narrow::enqueue_many(pgq, (0..3000).map(|_| Narrow {})).await.unwrap();
+    Narrow::enqueue_many(pgq, (0..3000).map(|_| Narrow {}))
+        .await
+        .unwrap();
     let late = Work {}.enqueue(pgq).await.unwrap();
 
     let worker = worker(pgq, &journal).concurrency(2).queue("narrow", 2);
@@ -167,13 +191,20 @@ async fn of_a_queue_does_not_starve_others(pgq: &PgQueuer) {
     .await;
     running.stop().await;
 
-    assert!(left > 0, "it came last, after 3000 jobs of the same priority");
+    assert!(
+        left > 0,
+        "it came last, after 3000 jobs of the same priority"
+    );
 }
 
 async fn is_freed_by_panics(pgq: &PgQueuer) {
     let gauge = Shared::default();
-    Breaks::enqueue_many(pgq, (0..20).map(|_| Breaks {})).await.unwrap();
-    Work::enqueue_many(pgq, (0..20).map(|_| Work {})).await.unwrap();
+    Breaks::enqueue_many(pgq, (0..20).map(|_| Breaks {}))
+        .await
+        .unwrap();
+    Work::enqueue_many(pgq, (0..20).map(|_| Work {}))
+        .await
+        .unwrap();
 
     let worker = worker(pgq, &Journal::default()).concurrency(2);
     let worker = worker.state(gauge).register::<Breaks>();

@@ -63,7 +63,11 @@ async fn tells_the_headers(pgq: &PgQueuer) {
     drain(worker(pgq, &journal).register::<ReadHeaders>()).await;
 
     let headers = BTreeMap::from([("tenant", "acme"), ("trace", "00-ab-cd-01")]);
-    let expected = [format!("{headers:?}"), "Some(\"acme\")".into(), "None".into()];
+    let expected = [
+        format!("{headers:?}"),
+        "Some(\"acme\")".into(),
+        "None".into(),
+    ];
     assert_eq!(journal.lines(), expected);
 }
 
@@ -80,7 +84,13 @@ async fn tells_no_headers_where_there_are_none(pgq: &PgQueuer) {
 async fn has_a_deadline(context: Context, journal: State<Journal>) {
     let left = context.deadline().map(|it| it - Instant::now());
     journal.note(left.unwrap_or_default().as_secs().to_string());
-    journal.note(context.time_left().unwrap_or_default().as_secs().to_string());
+    journal.note(
+        context
+            .time_left()
+            .unwrap_or_default()
+            .as_secs()
+            .to_string(),
+    );
 }
 
 async fn tells_the_deadline(pgq: &PgQueuer) {
@@ -92,12 +102,19 @@ async fn tells_the_deadline(pgq: &PgQueuer) {
     let lines = journal.lines();
     let seconds: Vec<u64> = lines.iter().map(|it| it.parse().unwrap()).collect();
     assert_eq!(seconds.len(), 2);
-    assert!(seconds.iter().all(|it| (3000..=3600).contains(it)), "{seconds:?}");
+    assert!(
+        seconds.iter().all(|it| (3000..=3600).contains(it)),
+        "{seconds:?}"
+    );
 }
 
 #[job]
 async fn has_no_deadline(context: Context, journal: State<Journal>) {
-    journal.note(format!("{:?} {:?}", context.deadline(), context.time_left()));
+    journal.note(format!(
+        "{:?} {:?}",
+        context.deadline(),
+        context.time_left()
+    ));
     journal.note(context.is_cancelled().to_string());
 }
 
@@ -136,10 +153,17 @@ async fn count(by: u32, counter: State<Counter>, journal: State<Journal>) {
 
 async fn shares_one_value_with_all_handlers(pgq: &PgQueuer) {
     let journal = Journal::default();
-    Count::enqueue_many(pgq, [1, 10, 100].map(|by| Count { by })).await.unwrap();
+    Count::enqueue_many(pgq, [1, 10, 100].map(|by| Count { by }))
+        .await
+        .unwrap();
 
     let worker = worker(pgq, &journal).concurrency(1);
-    drain(worker.state(Counter(AtomicU32::new(1000))).register::<Count>()).await;
+    drain(
+        worker
+            .state(Counter(AtomicU32::new(1000)))
+            .register::<Count>(),
+    )
+    .await;
 
     assert_eq!(journal.lines(), ["1001", "1011", "1111"]);
 }
@@ -164,7 +188,12 @@ async fn takes_the_last_value_of_a_type(pgq: &PgQueuer) {
     Count { by: 1 }.enqueue(pgq).await.unwrap();
 
     let worker = worker(pgq, &journal).state(Counter(AtomicU32::new(10)));
-    drain(worker.state(Counter(AtomicU32::new(20))).register::<Count>()).await;
+    drain(
+        worker
+            .state(Counter(AtomicU32::new(20)))
+            .register::<Count>(),
+    )
+    .await;
 
     assert_eq!(journal.lines(), ["21"]);
 }

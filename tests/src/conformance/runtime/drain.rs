@@ -16,6 +16,7 @@ runtime_cases! {
     runs_thousands_of_jobs_once_each,
     shares_the_jobs_with_other_workers,
     runs_what_handlers_enqueue,
+    ends_only_when_nothing_is_left,
     leaves_what_is_not_due,
     leaves_kinds_that_it_does_not_know,
     leaves_jobs_that_others_run,
@@ -34,7 +35,11 @@ async fn note(number: u32, journal: State<Journal>) {
 async fn stranger() {}
 
 #[job]
-async fn countdown(from: u32, journal: State<Journal>, pgq: State<PgQueuer>) -> pgqueuer::Result<()> {
+async fn countdown(
+    from: u32,
+    journal: State<Journal>,
+    pgq: State<PgQueuer>,
+) -> pgqueuer::Result<()> {
     journal.note(from.to_string());
     if let Some(next) = from.checked_sub(1) {
         Countdown { from: next }.enqueue(&*pgq).await?;
@@ -112,6 +117,22 @@ async fn runs_what_handlers_enqueue(pgq: &PgQueuer) {
     assert_eq!(journal.lines(), ["3", "2", "1", "0"]);
 }
 
+#[job(max_attempts = 5, backoff = "0s")]
+async fn never_well() -> Result<(), &'static str> {
+    Err("at once again")
+}
+
+/// A job may become available again while the drain makes sure that nothing is left.
+async fn ends_only_when_nothing_is_left(pgq: &PgQueuer) {
+    for round in 1..=30 {
+        NeverWell {}.enqueue(pgq).await.unwrap();
+
+        let report = drain(worker(pgq, &Journal::default()).register::<NeverWell>()).await;
+
+        assert_eq!((report.retried, report.held), (4, 1), "round {round}");
+    }
+}
+
 async fn leaves_what_is_not_due(pgq: &PgQueuer) {
     let journal = Journal::default();
     let later = Note { number: 1 }.options().delay(LONG);
@@ -144,7 +165,10 @@ async fn leaves_jobs_that_others_run(pgq: &PgQueuer) {
 
     let report = drain(worker(pgq, &journal).register::<Note>()).await;
 
-    assert_eq!((report.completed, journal.lines()), (1, vec!["1".to_owned()]));
+    assert_eq!(
+        (report.completed, journal.lines()),
+        (1, vec!["1".to_owned()])
+    );
     assert_eq!(state(store, theirs[0].key.id).await, JobState::Running);
 }
 
@@ -175,7 +199,10 @@ async fn answers_to_an_alias(pgq: &PgQueuer) {
     let report = drain(worker(pgq, &journal).register::<NewName>()).await;
 
     assert_eq!(report.completed, 2);
-    assert_eq!(BTreeSet::from_iter(journal.lines()), ["1", "2"].map(str::to_owned).into());
+    assert_eq!(
+        BTreeSet::from_iter(journal.lines()),
+        ["1", "2"].map(str::to_owned).into()
+    );
     assert_eq!(pgq.get_job(old).await.unwrap().unwrap().kind, "old_name");
 }
 
@@ -190,7 +217,10 @@ async fn publishes_its_kinds_and_their_aliases(pgq: &PgQueuer) {
         assert_eq!((kind.queue.as_str(), kind.max_attempts), ("notes", 3));
         assert_eq!(kind.on_failure, "discard");
         assert_eq!(kind.retain_seconds, 7 * 24 * 60 * 60);
-        assert_eq!(kind.arguments, serde_json::json!([{"name": "number", "type": "u32"}]));
+        assert_eq!(
+            kind.arguments,
+            serde_json::json!([{"name": "number", "type": "u32"}])
+        );
         assert!(kind.source.contains("drain.rs:"), "{}", kind.source);
     }
 }

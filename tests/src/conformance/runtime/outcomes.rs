@@ -87,7 +87,10 @@ async fn of_a_message_is_a_failure(pgq: &PgQueuer) {
     assert_eq!(report.retried, 1);
     let failure = &record.failures[0];
     assert_eq!((failure.attempt, failure.reason), (1, FailureReason::Error));
-    assert_eq!((failure.message.as_str(), &failure.backtrace), ("no such user", &None));
+    assert_eq!(
+        (failure.message.as_str(), &failure.backtrace),
+        ("no such user", &None)
+    );
 }
 
 #[job]
@@ -96,7 +99,13 @@ async fn fails_with_string(who: String) -> Result<(), String> {
 }
 
 async fn of_an_owned_message_is_a_failure(pgq: &PgQueuer) {
-    let (record, _) = outcome_of(pgq, FailsWithString { who: "Ægir".into() }).await;
+    let (record, _) = outcome_of(
+        pgq,
+        FailsWithString {
+            who: "Ægir".into()
+        },
+    )
+    .await;
 
     assert_eq!(record.failures[0].message, "no such user: Ægir");
 }
@@ -148,7 +157,10 @@ async fn may_ask_for_a_retry_of_their_own(pgq: &PgQueuer) {
     let (record, report) = outcome_of(pgq, ToldToSlowDown {}).await;
 
     let wait = record.run_at.unwrap() - before;
-    assert_eq!((record.state, record.attempt, report.retried), (JobState::Scheduled, 1, 1));
+    assert_eq!(
+        (record.state, record.attempt, report.retried),
+        (JobState::Scheduled, 1, 1)
+    );
     assert!((3600..3720).contains(&wait.num_seconds()), "{wait}");
     let message = &record.failures[0].message;
     assert!(message.starts_with("too many requests"), "{message}");
@@ -163,7 +175,10 @@ async fn may_ask_for_a_retry_until_the_attempts_are_used_up(pgq: &PgQueuer) {
     let (record, report) = outcome_of(pgq, RetriesAtOnce {}).await;
 
     assert_eq!((record.state, record.attempt), (JobState::Held, 3));
-    assert_eq!((report.retried, report.held, record.failures.len()), (2, 1, 3));
+    assert_eq!(
+        (report.retried, report.held, record.failures.len()),
+        (2, 1, 3)
+    );
 }
 
 #[job(max_attempts = 1)]
@@ -271,12 +286,17 @@ async fn may_ask_for_absurd_waits(pgq: &PgQueuer) {
     ReturnsNothing::enqueue_many(pgq, others).await.unwrap();
 
     let worker = worker(pgq, &Journal::default());
-    let worker = worker.register::<WaitsForEver>().register::<ReturnsNothing>();
+    let worker = worker
+        .register::<WaitsForEver>()
+        .register::<ReturnsNothing>();
     let report = drain(worker).await;
 
     assert_eq!((report.completed, report.lost), (10, 0));
     for id in absurd {
         let state = pgq.get_job(id).await.unwrap().unwrap().state;
-        assert!(matches!(state, JobState::Scheduled | JobState::Held), "{state}");
+        assert!(
+            matches!(state, JobState::Scheduled | JobState::Held),
+            "{state}"
+        );
     }
 }

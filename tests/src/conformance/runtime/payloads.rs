@@ -55,7 +55,9 @@ async fn carry(
     map: BTreeMap<String, Vec<u8>>,
     journal: State<Journal>,
 ) {
-    journal.note(format!("{text} {numbers:?} {ratio} {nothing:?} {when} {channels:?} {map:?}"));
+    journal.note(format!(
+        "{text} {numbers:?} {ratio} {nothing:?} {when} {channels:?} {map:?}"
+    ));
 }
 
 async fn carry_every_sort_of_argument(pgq: &PgQueuer) {
@@ -69,10 +71,22 @@ async fn carry_every_sort_of_argument(pgq: &PgQueuer) {
         ratio: 0.1 + 0.2,
         nothing: None,
         when: DateTime::UNIX_EPOCH,
-        channels: vec![Channel::Mail(home), Channel::Phone { number: 42 }, Channel::Nothing],
+        channels: vec![
+            Channel::Mail(home),
+            Channel::Phone { number: 42 },
+            Channel::Nothing,
+        ],
         map: BTreeMap::from([("bytes".into(), vec![0, 255])]),
     };
-    let Carry { text, numbers, ratio, nothing, when, channels, map } = job.clone();
+    let Carry {
+        text,
+        numbers,
+        ratio,
+        nothing,
+        when,
+        channels,
+        map,
+    } = job.clone();
 
     let lines = run_as::<_, Carry>(pgq, job).await;
 
@@ -130,7 +144,10 @@ async fn all_json(user_id: i64, locale: String, journal: State<Journal>) {
 
 async fn may_be_json_for_a_whole_kind(pgq: &PgQueuer) {
     let journal = Journal::default();
-    let job = AllJson { user_id: 42, locale: "nb".into() };
+    let job = AllJson {
+        user_id: 42,
+        locale: "nb".into(),
+    };
     let id = job.enqueue(pgq).await.unwrap();
     let payload = pgq.get_job(id).await.unwrap().unwrap().payload.unwrap();
 
@@ -149,7 +166,10 @@ async fn some_json(#[codec(json)] address: Address, number: u8, journal: State<J
 
 async fn may_be_json_for_one_argument(pgq: &PgQueuer) {
     let journal = Journal::default();
-    let address = Address { street: "Storgata".into(), number: None };
+    let address = Address {
+        street: "Storgata".into(),
+        number: None,
+    };
     let id = SomeJson { address, number: 7 }.enqueue(pgq).await.unwrap();
     let payload = pgq.get_job(id).await.unwrap().unwrap().payload.unwrap();
 
@@ -219,7 +239,10 @@ async fn renamed(
 }
 
 fn first() -> FirstVersion {
-    FirstVersion { user_id: 42, locale: "nb".into() }
+    FirstVersion {
+        user_id: 42,
+        locale: "nb".into(),
+    }
 }
 
 async fn may_come_in_another_order(pgq: &PgQueuer) {
@@ -254,7 +277,13 @@ async fn weigh(bytes: String, journal: State<Journal>) {
 async fn carry_thirty_megabytes(pgq: &PgQueuer) {
     let size = 30 * 1024 * 1024;
 
-    let lines = run_as::<_, Weigh>(pgq, Weigh { bytes: "x".repeat(size) }).await;
+    let lines = run_as::<_, Weigh>(
+        pgq,
+        Weigh {
+            bytes: "x".repeat(size),
+        },
+    )
+    .await;
 
     assert_eq!(lines, [size.to_string()]);
 }

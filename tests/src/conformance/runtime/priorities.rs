@@ -125,8 +125,8 @@ async fn keep_the_order_of_enqueueing(pgq: &PgQueuer) {
     assert_eq!(journal.lines(), ["first", "second", "third"]);
 }
 
-/// A worker that is busy looks for higher priorities a few times a second. A handful of jobs
-/// of lower priority may run before it does, but not hundreds.
+/// A worker that is busy looks for higher priorities a few times a second. Jobs of lower
+/// priority may run before it does, but not all of them.
 async fn apply_to_what_arrives_meanwhile(pgq: &PgQueuer) {
     let journal = Journal::default();
     Alarm {}.options().priority(9).enqueue(pgq).await.unwrap();

@@ -99,7 +99,12 @@ async fn enqueue_for_later(pgq: &PgQueuer) {
 async fn enqueue_for_a_time(pgq: &PgQueuer) {
     let time = seconds_from_now(&**pgq.store(), 3600).await;
 
-    let id = Note { number: 1 }.options().run_at(time).enqueue(pgq).await.unwrap();
+    let id = Note { number: 1 }
+        .options()
+        .run_at(time)
+        .enqueue(pgq)
+        .await
+        .unwrap();
 
     assert_eq!(pgq.get_job(id).await.unwrap().unwrap().run_at, Some(time));
 }
@@ -146,7 +151,9 @@ async fn enqueue_to_a_connection(database: &Database) {
     let mut connection = database.pool().acquire().await.unwrap();
 
     Note { number: 1 }.enqueue(&mut *connection).await.unwrap();
-    let mut alone = sqlx::PgConnection::connect_with(&database.options).await.unwrap();
+    let mut alone = sqlx::PgConnection::connect_with(&database.options)
+        .await
+        .unwrap();
     Note { number: 2 }.enqueue(&mut alone).await.unwrap();
 
     assert_eq!(lines_after_a_drain(&database.pgq).await, ["1", "2"]);
@@ -194,7 +201,10 @@ fn enqueue_blocking(pgq: &pgqueuer::blocking::PgQueuer) -> Vec<JobId> {
     let mut ids = vec![pgq.enqueue(Note { number: 1 }).unwrap()];
     let later = Note { number: 2 }.options().delay("1h");
     ids.push(pgq.enqueue(later).unwrap());
-    ids.extend(pgq.enqueue_many([3, 4].map(|number| Note { number })).unwrap());
+    ids.extend(
+        pgq.enqueue_many([3, 4].map(|number| Note { number }))
+            .unwrap(),
+    );
     ids
 }
 
@@ -202,7 +212,9 @@ async fn enqueue_from_synchronous_code(database: &Database) {
     let pgq = blocking_handle(database);
     let thread = std::thread::spawn(move || enqueue_blocking(&pgq));
 
-    let ids = tokio::task::spawn_blocking(|| thread.join().unwrap()).await.unwrap();
+    let ids = tokio::task::spawn_blocking(|| thread.join().unwrap())
+        .await
+        .unwrap();
 
     assert_eq!(state(database.store(), ids[1]).await, JobState::Scheduled);
     assert_eq!(lines_after_a_drain(&database.pgq).await, ["1", "3", "4"]);

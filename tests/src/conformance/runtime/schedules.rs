@@ -129,8 +129,14 @@ async fn go_on_ticking(pgq: &PgQueuer) {
 
     let ticks = journal.lines().len();
     let took = began.elapsed();
-    assert!(took > Duration::from_millis(1900), "three ticks in {took:?}");
-    assert!(ticks as f64 <= took.as_secs_f64() + 1.0, "{ticks} ticks in {took:?}");
+    assert!(
+        took > Duration::from_millis(1900),
+        "three ticks in {took:?}"
+    );
+    assert!(
+        ticks as f64 <= took.as_secs_f64() + 1.0,
+        "{ticks} ticks in {took:?}"
+    );
 }
 
 async fn wait_for_their_time(pgq: &PgQueuer) {

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use pgqueuer::{Context, Job as _, PgQueuer, State, WorkerBuilder, WorkerConfig, job, store::{JobState, SessionId}};
+use pgqueuer::{
+    Context, Job as _, PgQueuer, State, WorkerBuilder, WorkerConfig, job,
+    store::{JobState, SessionId},
+};
 use tokio::sync::Notify;
 
 use super::{super::runtime_cases, Journal, Running, worker};
@@ -42,7 +45,7 @@ async fn listens(context: Context, journal: State<Journal>) -> Result<(), &'stat
 #[job]
 async fn does_not_listen(journal: State<Journal>) {
     journal.note("waiting");
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 #[job]
@@ -189,7 +192,9 @@ async fn is_repeatable(pgq: &PgQueuer) {
 
 async fn leaves_what_is_not_claimed(pgq: &PgQueuer) {
     let journal = Journal::default();
-    Listens::enqueue_many(pgq, (0..10).map(|_| Listens {})).await.unwrap();
+    Listens::enqueue_many(pgq, (0..10).map(|_| Listens {}))
+        .await
+        .unwrap();
     let worker = with_grace(pgq, &journal, Duration::ZERO).concurrency(3);
     let running = Running::start(worker.register::<Listens>());
     journal.wait_for(3).await;

@@ -1,6 +1,6 @@
 //! Handing out jobs.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use pgqueuer::{
     JobId,
@@ -219,7 +219,7 @@ async fn never_hands_one_job_to_two_of_many(store: &dyn Store) {
 async fn counts_the_attempt(store: &dyn Store) {
     let session = open_session(store).await;
     let first = running_job(store, session, "mail").await;
-    settle(store, session, &[again(&first, std::time::Duration::ZERO)]).await;
+    settle(store, session, &[again(&first, Duration::ZERO)]).await;
 
     let second = claim(store, session, &["mail"], 1).await;
 
@@ -230,7 +230,7 @@ async fn counts_the_attempt(store: &dyn Store) {
 async fn counts_claims_even_if_the_attempt_is_given_back(store: &dyn Store) {
     let session = open_session(store).await;
     let first = running_job(store, session, "mail").await;
-    settle(store, session, &[given_back(&first, std::time::Duration::ZERO)]).await;
+    settle(store, session, &[given_back(&first, Duration::ZERO)]).await;
 
     let second = claim(store, session, &["mail"], 1).await;
 

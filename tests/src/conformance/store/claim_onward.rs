@@ -117,7 +117,10 @@ async fn leaves_what_is_not_committed(database: &Database) {
     let session = open_session(store).await;
     let mut transaction = database.pool().begin().await.unwrap();
     let insert = database.sql("SELECT pgqueuer.enqueue('mail')");
-    sqlx::query(insert).execute(&mut *transaction).await.unwrap();
+    sqlx::query(insert)
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
 
     let before = claim(store, session, &["mail"], 10).await;
     transaction.commit().await.unwrap();
@@ -132,7 +135,10 @@ async fn leaves_what_was_slow_to_commit_to_a_look_everywhere(database: &Database
     enqueue(store, job("mail")).await;
     let mut slow = database.pool().begin().await.unwrap();
     let insert = database.sql("SELECT pgqueuer.enqueue('mail')");
-    let slow_id: i64 = sqlx::query_scalar(insert).fetch_one(&mut *slow).await.unwrap();
+    let slow_id: i64 = sqlx::query_scalar(insert)
+        .fetch_one(&mut *slow)
+        .await
+        .unwrap();
     let later = enqueue(store, job("mail")).await;
     let first = claim(store, session, &["mail"], 10).await;
 
@@ -151,7 +157,10 @@ async fn never_finds_what_was_rolled_back(database: &Database) {
     let session = open_session(store).await;
     let mut transaction = database.pool().begin().await.unwrap();
     let insert = database.sql("SELECT pgqueuer.enqueue('mail')");
-    sqlx::query(insert).execute(&mut *transaction).await.unwrap();
+    sqlx::query(insert)
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
     transaction.rollback().await.unwrap();
     let kept = enqueue(store, job("mail")).await;
 

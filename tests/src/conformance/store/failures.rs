@@ -66,7 +66,10 @@ async fn are_kept_whole(store: &dyn Store) {
     let reasons: Vec<FailureReason> = kept.iter().map(|it| it.reason).collect();
     assert_eq!(reasons, REASONS);
     for failure in kept {
-        assert_eq!((failure.attempt, failure.message.as_str()), (1, "outer: inner"));
+        assert_eq!(
+            (failure.attempt, failure.message.as_str()),
+            (1, "outer: inner")
+        );
         assert_eq!(failure.backtrace.as_deref(), Some("0: main\n1: start"));
     }
 }

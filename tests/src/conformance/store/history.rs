@@ -42,7 +42,13 @@ async fn shows_a_job_in_every_state(store: &dyn Store) {
     let scheduled = enqueue(store, delayed).await;
 
     let mut states = Vec::new();
-    for id in [scheduled, available, running.key.id, parked.key.id, done.key.id] {
+    for id in [
+        scheduled,
+        available,
+        running.key.id,
+        parked.key.id,
+        done.key.id,
+    ] {
         states.push(state(store, id).await);
     }
 

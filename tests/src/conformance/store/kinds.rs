@@ -1,5 +1,7 @@
 //! What workers publish about their kinds.
 
+use std::slice;
+
 use pgqueuer::store::{KindRecord, Store};
 
 use super::super::store_cases;
@@ -39,7 +41,10 @@ async fn are_replaced_when_they_are_published_again(store: &dyn Store) {
     };
     store.publish_kinds(&[kind_record("mail")]).await.unwrap();
 
-    store.publish_kinds(&[changed.clone()]).await.unwrap();
+    store
+        .publish_kinds(slice::from_ref(&changed))
+        .await
+        .unwrap();
 
     assert_eq!(store.list_kinds().await.unwrap(), [changed]);
 }

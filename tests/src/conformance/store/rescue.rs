@@ -2,12 +2,19 @@
 
 use std::time::Duration;
 
-use pgqueuer::store::{Crash, FailureReason, JobState, KindRecord, SessionId, Store};
+use pgqueuer::{
+    JobId, PgQueuer,
+    store::{Crash, FailureReason, JobState, KindRecord, SessionId, Store},
+};
+use sqlx::postgres::PgPoolOptions;
 
-use super::super::store_cases;
-use crate::support::{
-    again, claim, enqueue_many, expire, ids, job, kind_record, open_session, record, running_job,
-    settle, state,
+use super::super::{postgres_only, store_cases};
+use crate::{
+    backend::Database,
+    support::{
+        again, claim, enqueue, enqueue_many, expire, ids, job, kind_record, open_session, record,
+        running_job, settle, slow_claim, state, wait_for_a_lock,
+    },
 };
 
 store_cases! {
@@ -25,8 +32,15 @@ store_cases! {
     happens_once_even_if_many_try,
 }
 
+// These are about transactions that overlap, which a mutex does not have.
+postgres_only! {
+    on_postgres:
+    leaves_a_session_that_is_claiming,
+    loses_nothing_that_is_claimed_meanwhile,
+}
+
 /// Opens a session, which claims one job of this kind and then dies.
-async fn crashed(store: &dyn Store, kind: &'static str) -> (SessionId, pgqueuer::JobId) {
+async fn crashed(store: &dyn Store, kind: &'static str) -> (SessionId, JobId) {
     let session = open_session(store).await;
     let job = running_job(store, session, kind).await;
     expire(store, session).await;
@@ -88,7 +102,10 @@ async fn records_the_crash(store: &dyn Store) {
 
     let failures = record(store, id).await.failures;
     assert_eq!(failures.len(), 1);
-    assert_eq!((failures[0].attempt, failures[0].reason), (1, FailureReason::Crash));
+    assert_eq!(
+        (failures[0].attempt, failures[0].reason),
+        (1, FailureReason::Crash)
+    );
     assert!(failures[0].failed_at.is_some());
     let names_the_worker = format!("worker \"conformance\" (session {session})");
     assert!(
@@ -203,4 +220,50 @@ async fn happens_once_even_if_many_try(store: &dyn Store) {
     let session = open_session(store).await;
     let claimed = claim(store, session, &["mail"], 100).await;
     assert!(claimed.iter().all(|it| it.attempt == 2));
+}
+
+async fn leaves_a_session_that_is_claiming(database: &Database) {
+    let store = database.store();
+    let session = open_session(store).await;
+    let id = enqueue(store, job("mail")).await;
+    let claim = slow_claim(database, session, id).await;
+    expire(store, session).await;
+
+    let meanwhile = store.rescue().await.unwrap();
+    claim.commit().await.unwrap();
+    let afterwards = store.rescue().await.unwrap();
+
+    assert_eq!(meanwhile, []);
+    assert_eq!(afterwards.len(), 1);
+}
+
+/// A claim may commit after the rescue has begun, and before the rescue comes to its session.
+async fn loses_nothing_that_is_claimed_meanwhile(database: &Database) {
+    let store = database.store();
+    let sessions = [open_session(store).await, open_session(store).await];
+    let first = running_job(store, sessions[0], "mail").await.key.id;
+    let second = enqueue(store, job("mail")).await;
+    let claim = slow_claim(database, sessions[1], second).await;
+    for session in sessions {
+        expire(store, session).await;
+    }
+    // Keeps the rescue waiting at the first job. The plan is one that comes to the sessions
+    // one by one, as any plan may.
+    let mut keeper = database.pool().begin().await.unwrap();
+    let keep = database.sql("SELECT FROM pgqueuer.jobs WHERE id = $1 FOR UPDATE");
+    let keep = sqlx::query(keep).bind(first.as_i64());
+    keep.execute(&mut *keeper).await.unwrap();
+    let plan = [("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
+    let options = database.options.clone().options(plan);
+    let pool = PgPoolOptions::new().connect_lazy_with(options);
+    let rescuer = PgQueuer::with_schema(pool, database.schema.clone());
+
+    let rescue = tokio::spawn(async move { rescuer.store().rescue().await.map(|it| it.len()) });
+    wait_for_a_lock(database).await;
+    claim.commit().await.unwrap();
+    keeper.commit().await.unwrap();
+    let rescued = rescue.await.unwrap().unwrap() + store.rescue().await.unwrap().len();
+
+    assert_eq!(rescued, 2);
+    assert_eq!(state(store, second).await, JobState::Available);
 }

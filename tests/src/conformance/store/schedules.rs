@@ -1,5 +1,7 @@
 //! Recurring jobs: one row per rule, and one job per tick.
 
+use std::slice;
+
 use pgqueuer::{
     Headers,
     store::{JobState, JobToEnqueue, ScheduleRecord, ScheduleToStore, Store, Tick},
@@ -47,7 +49,10 @@ async fn are_stored_and_listed_by_kind(store: &dyn Store) {
     let report = schedule(store, "report", 60).await;
     let cleanup = schedule(store, "cleanup", 30).await;
 
-    store.store_schedules(&[report.clone(), cleanup.clone()]).await.unwrap();
+    store
+        .store_schedules(&[report.clone(), cleanup.clone()])
+        .await
+        .unwrap();
 
     let expected = [cleanup, report].map(|it| ScheduleRecord {
         kind: it.kind,
@@ -61,7 +66,10 @@ async fn are_stored_and_listed_by_kind(store: &dyn Store) {
 async fn keep_their_next_tick_when_they_are_stored_again(store: &dyn Store) {
     let first = schedule(store, "report", 60).await;
     let again = schedule(store, "report", 7200).await;
-    store.store_schedules(&[first.clone()]).await.unwrap();
+    store
+        .store_schedules(slice::from_ref(&first))
+        .await
+        .unwrap();
 
     store.store_schedules(&[again]).await.unwrap();
 
@@ -78,11 +86,17 @@ async fn move_their_next_tick_when_their_rule_changes(store: &dyn Store) {
     };
     store.store_schedules(&[first]).await.unwrap();
 
-    store.store_schedules(&[changed.clone()]).await.unwrap();
+    store
+        .store_schedules(slice::from_ref(&changed))
+        .await
+        .unwrap();
 
     let stored = store.list_schedules().await.unwrap();
     assert_eq!(stored.len(), 1);
-    assert_eq!((&stored[0].rule, stored[0].next_tick), (&changed.rule, changed.next_tick));
+    assert_eq!(
+        (&stored[0].rule, stored[0].next_tick),
+        (&changed.rule, changed.next_tick)
+    );
 }
 
 async fn that_are_not_stored_again_stay(store: &dyn Store) {
@@ -99,7 +113,10 @@ async fn that_are_not_stored_again_stay(store: &dyn Store) {
 async fn say_what_ticks_next_soonest_first(store: &dyn Store) {
     let later = schedule(store, "a", 600).await;
     let sooner = schedule(store, "b", 60).await;
-    store.store_schedules(&[later.clone(), sooner.clone()]).await.unwrap();
+    store
+        .store_schedules(&[later.clone(), sooner.clone()])
+        .await
+        .unwrap();
     let before = store.now().await.unwrap();
 
     let ticks = store.next_ticks(&["a", "b"]).await.unwrap();
@@ -122,7 +139,10 @@ async fn say_nothing_of_other_kinds(store: &dyn Store) {
 
 async fn move_on_when_they_tick(store: &dyn Store) {
     let report = schedule(store, "report", -60).await;
-    store.store_schedules(&[report.clone()]).await.unwrap();
+    store
+        .store_schedules(slice::from_ref(&report))
+        .await
+        .unwrap();
     let tick = tick(&report);
 
     let enqueued = store.tick(&tick).await.unwrap();
@@ -136,7 +156,10 @@ async fn move_on_when_they_tick(store: &dyn Store) {
 async fn enqueue_a_job_with_each_tick(store: &dyn Store) {
     let session = open_session(store).await;
     let report = schedule(store, "report", -60).await;
-    store.store_schedules(&[report.clone()]).await.unwrap();
+    store
+        .store_schedules(slice::from_ref(&report))
+        .await
+        .unwrap();
     let mut tick = tick(&report);
     tick.job.priority = 7;
     tick.job.headers = Headers::from([("scheduled_for".to_owned(), "now".to_owned())]);
@@ -153,7 +176,10 @@ async fn enqueue_a_job_with_each_tick(store: &dyn Store) {
 
 async fn tick_once_however_many_try(store: &dyn Store) {
     let report = schedule(store, "report", -60).await;
-    store.store_schedules(&[report.clone()]).await.unwrap();
+    store
+        .store_schedules(slice::from_ref(&report))
+        .await
+        .unwrap();
     let tick = tick(&report);
 
     let ticks = futures_util::future::join_all((0..8).map(|_| store.tick(&tick))).await;
@@ -165,7 +191,10 @@ async fn tick_once_however_many_try(store: &dyn Store) {
 
 async fn do_not_tick_when_they_are_not_due_any_longer(store: &dyn Store) {
     let report = schedule(store, "report", -60).await;
-    store.store_schedules(&[report.clone()]).await.unwrap();
+    store
+        .store_schedules(slice::from_ref(&report))
+        .await
+        .unwrap();
     let tick = tick(&report);
     store.tick(&tick).await.unwrap();
 

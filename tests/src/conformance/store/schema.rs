@@ -94,19 +94,28 @@ async fn leaves_the_objects_of_others_when_it_is_removed(database: &Database) {
     database.store().uninstall().await.unwrap();
 
     let read = database.sql("SELECT answer FROM pgqueuer.theirs");
-    let answer: i32 = sqlx::query_scalar(read).fetch_one(database.pool()).await.unwrap();
+    let answer: i32 = sqlx::query_scalar(read)
+        .fetch_one(database.pool())
+        .await
+        .unwrap();
     assert_eq!(answer, 42);
     assert_eq!(database.store().install().await.unwrap(), [1]);
 }
 
 async fn is_refused_when_it_is_newer(database: &Database) {
     let newer = "INSERT INTO pgqueuer.migrations VALUES (9999, 'of the future', 'x')";
-    sqlx::query(database.sql(newer)).execute(database.pool()).await.unwrap();
+    sqlx::query(database.sql(newer))
+        .execute(database.pool())
+        .await
+        .unwrap();
 
     let verified = database.store().verify().await.unwrap_err();
     let installed = database.store().install().await.unwrap_err();
 
-    assert_eq!((verified.kind(), installed.kind()), (ErrorKind::Schema, ErrorKind::Schema));
+    assert_eq!(
+        (verified.kind(), installed.kind()),
+        (ErrorKind::Schema, ErrorKind::Schema)
+    );
     assert!(verified.to_string().contains("9999"), "{verified}");
 }
 
@@ -117,7 +126,10 @@ async fn is_refused_when_an_index_is_missing(database: &Database) {
     let verified = database.store().verify().await.unwrap_err();
 
     assert_eq!(verified.kind(), ErrorKind::Schema);
-    assert!(verified.to_string().contains("jobs_claim_idx"), "{verified}");
+    assert!(
+        verified.to_string().contains("jobs_claim_idx"),
+        "{verified}"
+    );
 }
 
 async fn is_refused_when_it_was_installed_from_another_file(database: &Database) {
@@ -136,7 +148,10 @@ async fn is_named_by_an_error_when_it_is_missing(database: &Database) {
     let verified = pgq.verify().await.unwrap_err();
     let enqueued = pgq.store().enqueue(&[job("mail")]).await.unwrap_err();
 
-    assert!(verified.to_string().contains("nobody installed this"), "{verified}");
+    assert!(
+        verified.to_string().contains("nobody installed this"),
+        "{verified}"
+    );
     assert_eq!(enqueued.kind(), ErrorKind::Schema);
     assert!(enqueued.to_string().contains("install"), "{enqueued}");
 }

@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use pgqueuer::store::{JobState, SessionId, Store};
 
-use super::super::store_cases;
-use crate::support::{
-    LONG, claim, completed, enqueue, enqueue_many, expire, ids, job, open_session, record,
-    running_job, settle, state,
+use super::super::{postgres_only, store_cases};
+use crate::{
+    backend::Database,
+    support::{
+        LONG, claim, completed, enqueue, enqueue_many, expire, ids, job, open_session, record,
+        running_job, settle, slow_claim, state, wait_for_a_lock,
+    },
 };
 
 store_cases! {
@@ -25,6 +28,12 @@ store_cases! {
     leave_the_jobs_of_others_alone_when_they_close,
     can_be_closed_twice,
     that_are_closed_cannot_settle,
+}
+
+// This is about transactions that overlap, which a mutex does not have.
+postgres_only! {
+    on_postgres:
+    lose_nothing_that_is_claimed_as_they_close,
 }
 
 async fn are_never_the_same(store: &dyn Store) {
@@ -165,4 +174,21 @@ async fn that_are_closed_cannot_settle(store: &dyn Store) {
 
     assert_eq!(refused, [job.key]);
     assert_eq!(state(store, job.key.id).await, JobState::Available);
+}
+
+/// A claim whose worker has given up on it may still commit.
+async fn lose_nothing_that_is_claimed_as_they_close(database: &Database) {
+    let store = database.store();
+    let session = open_session(store).await;
+    let id = enqueue(store, job("mail")).await;
+    let claim = slow_claim(database, session, id).await;
+    let pgq = database.pgq.clone();
+
+    let closing = tokio::spawn(async move { pgq.store().close_session(session).await });
+    wait_for_a_lock(database).await;
+    claim.commit().await.unwrap();
+    closing.await.unwrap().unwrap();
+    store.rescue().await.unwrap();
+
+    assert_eq!(state(store, id).await, JobState::Available);
 }
