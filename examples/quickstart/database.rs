@@ -10,7 +10,11 @@ pub(crate) enum Database {
     /// `DATABASE_URL`.
     Yours(PgQueuer),
     /// A server that ends, and is removed, with this program, whatever ends it.
-    ThrowAway(PgQueuer, Postgres),
+    ThrowAway {
+        pgq: PgQueuer,
+        /// Held for its end.
+        _server: Postgres,
+    },
     /// No PostgreSQL on this machine.
     Memory(PgQueuer),
 }
@@ -25,7 +29,10 @@ impl Database {
         match Postgres::builder().cache_template(false).start() {
             Ok(server) => {
                 let pgq = install(&server.url("postgres")).await?;
-                Ok(Self::ThrowAway(pgq, server))
+                Ok(Self::ThrowAway {
+                    pgq,
+                    _server: server,
+                })
             }
             Err(error) if error.is_not_found() => Ok(Self::Memory(PgQueuer::in_memory())),
             Err(error) => Err(error.into()),
@@ -33,14 +40,14 @@ impl Database {
     }
 
     pub(crate) fn queue(&self) -> PgQueuer {
-        let (Self::Yours(pgq) | Self::ThrowAway(pgq, _) | Self::Memory(pgq)) = self;
+        let (Self::Yours(pgq) | Self::ThrowAway { pgq, .. } | Self::Memory(pgq)) = self;
         pgq.clone()
     }
 
     pub(crate) fn description(&self) -> String {
         match self {
             Self::Yours(_) => format!("the PostgreSQL of DATABASE_URL, in the schema {SCHEMA}"),
-            Self::ThrowAway(..) => "a throw-away PostgreSQL, found on this machine".to_owned(),
+            Self::ThrowAway { .. } => "a throw-away PostgreSQL, found on this machine".to_owned(),
             Self::Memory(_) => {
                 "memory: no PostgreSQL was found on this machine, and DATABASE_URL is not set"
                     .to_owned()

@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    future::Future,
     io::{IsTerminal, Write},
     sync::{
         Arc, Mutex, PoisonError,
@@ -105,16 +104,14 @@ impl Story {
     }
 
     /// Completes when everything was seen; after ten seconds at the latest; at Ctrl-C.
-    pub(crate) fn ended_or_interrupted(self) -> impl Future<Output = ()> + Send {
-        async move {
-            let mut complete = self.0.complete.subscribe();
-            tokio::select! {
-                _ = complete.wait_for(|it| *it) => {}
-                () = tokio::time::sleep(Duration::from_secs(10)) => {
-                    narrate!(self, "note", "this took longer than expected");
-                }
-                _ = tokio::signal::ctrl_c() => narrate!(self, "note", "interrupted"),
+    pub(crate) async fn ended_or_interrupted(self) {
+        let mut complete = self.0.complete.subscribe();
+        tokio::select! {
+            _ = complete.wait_for(|it| *it) => {}
+            () = tokio::time::sleep(Duration::from_secs(10)) => {
+                narrate!(self, "note", "this took longer than expected");
             }
+            _ = tokio::signal::ctrl_c() => narrate!(self, "note", "interrupted"),
         }
     }
 

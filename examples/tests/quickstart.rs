@@ -1,5 +1,7 @@
 //! The quickstart runs to its end on whatever it finds, and leaves nothing behind.
 
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
 use std::{
     ffi::OsStr,
     fs,

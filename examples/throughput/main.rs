@@ -8,9 +8,9 @@
 //!
 //! Enqueues JOBS (50,000) jobs that do nothing, 1,000 at a time, then starts a worker and
 //! waits until all of them are in the history; ROUNDS (3) times. Uses `DATABASE_URL`, or a
-//! throw-away PostgreSQL with its own defaults: fsync and synchronous_commit are on.
+//! throw-away PostgreSQL with its own defaults: `fsync` and `synchronous_commit` are on.
 
-use std::{error::Error, time::Instant};
+use std::{error::Error, io::Write, time::Instant};
 
 use pgqueuer::{PgQueuer, prelude::*};
 use throwaway_postgres::Postgres;
@@ -48,12 +48,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let report = pgq.worker().build()?.drain().await?;
         let drained = drained.elapsed().as_secs_f64();
         let count = jobs as f64;
-        println!(
+        writeln!(
+            std::io::stdout(),
             "round {round}: enqueue {:>7.0} jobs/s, drain {:>7.0} jobs/s ({} completed in {drained:.2} s)",
             count / enqueued,
             count / drained,
             report.completed,
-        );
+        )?;
     }
     pgq.close().await;
     Ok(())

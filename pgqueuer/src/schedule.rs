@@ -43,7 +43,7 @@ impl Schedule {
             }
             Self::Every(interval) => {
                 let seconds = i64::try_from(interval.as_secs()).unwrap_or(i64::MAX);
-                if seconds < 1 || seconds > Self::MAX_INTERVAL_SECONDS {
+                if !(1..=Self::MAX_INTERVAL_SECONDS).contains(&seconds) {
                     return Err(Error::config(format!(
                         "a schedule every {interval:?} is out of range, from 1 s to 10 years"
                     )));

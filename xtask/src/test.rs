@@ -23,10 +23,14 @@ pub(crate) fn run(args: &[String]) -> Result {
     Ok(())
 }
 
-/// Unit, integration and documentation tests, on any PostgreSQL.
+/// Unit, integration and documentation tests, on any PostgreSQL; of all packages, unless
+/// some are chosen with `-p`.
 pub(crate) fn everything(filters: &[String]) -> Result {
     let server = Server::any()?;
-    let mut args = vec!["test", "--workspace", "--all-features", "--locked"];
+    let mut args = vec!["test", "--all-features", "--locked"];
+    if !filters.iter().any(|it| it == "-p" || it == "--package") {
+        args.push("--workspace");
+    }
     args.extend(filters.iter().map(String::as_str));
     shell::run(server.cargo(&args))
 }

@@ -19,21 +19,13 @@ async fn leave_trace(pool: &PgPool, context: &Context, what: &str) -> Result<(),
 
 /// Writes one row.
 #[job]
-async fn count_me(
-    number: i64,
-    pool: State<PgPool>,
-    context: &Context,
-) -> Result<(), sqlx::Error> {
+async fn count_me(number: i64, pool: State<PgPool>, context: &Context) -> Result<(), sqlx::Error> {
     leave_trace(&pool, context, &number.to_string()).await
 }
 
 /// Takes its time, and says when it begins and when it has ended.
 #[job]
-async fn nap(
-    milliseconds: u64,
-    pool: State<PgPool>,
-    context: &Context,
-) -> Result<(), sqlx::Error> {
+async fn nap(milliseconds: u64, pool: State<PgPool>, context: &Context) -> Result<(), sqlx::Error> {
     leave_trace(&pool, context, "began").await?;
     tokio::time::sleep(Duration::from_millis(milliseconds)).await;
     leave_trace(&pool, context, "ended").await
