@@ -37,6 +37,7 @@ pub(crate) use stop::Stop;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
+use serde::Serialize;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, error, info, info_span};
 
@@ -60,7 +61,7 @@ pub(crate) enum Mode {
 }
 
 /// What a worker did in its life: how the attempts ended that it wrote down.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Report {
     /// Jobs that are done.

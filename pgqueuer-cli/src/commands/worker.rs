@@ -71,7 +71,7 @@ pub(crate) async fn run(
         worker.run().await
     };
     pgq.close().await;
-    output.result(&Ended::from(ended?))
+    output.result(&Ended(ended?))
 }
 
 /// The worker as the program wants it, then as the command line does.
@@ -148,43 +148,20 @@ impl fmt::Display for Jobs<'_> {
 
 /// What a worker did in its life.
 #[derive(Serialize)]
-struct Ended {
-    completed: u64,
-    retried: u64,
-    held: u64,
-    discarded: u64,
-    cancelled: u64,
-    snoozed: u64,
-    given_back: u64,
-    lost: u64,
-}
-
-impl From<Report> for Ended {
-    fn from(report: Report) -> Self {
-        Self {
-            completed: report.completed,
-            retried: report.retried,
-            held: report.held,
-            discarded: report.discarded,
-            cancelled: report.cancelled,
-            snoozed: report.snoozed,
-            given_back: report.given_back,
-            lost: report.lost,
-        }
-    }
-}
+#[serde(transparent)]
+struct Ended(Report);
 
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} completed", self.completed)?;
+        write!(f, "{} completed", self.0.completed)?;
         let others = [
-            (self.retried, "retried"),
-            (self.held, "held"),
-            (self.discarded, "discarded"),
-            (self.cancelled, "cancelled"),
-            (self.snoozed, "snoozed"),
-            (self.given_back, "given back"),
-            (self.lost, "lost"),
+            (self.0.retried, "retried"),
+            (self.0.held, "held"),
+            (self.0.discarded, "discarded"),
+            (self.0.cancelled, "cancelled"),
+            (self.0.snoozed, "snoozed"),
+            (self.0.given_back, "given back"),
+            (self.0.lost, "lost"),
         ];
         for (count, what) in others.into_iter().filter(|(count, _)| *count > 0) {
             write!(f, ", {count} {what}")?;
