@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use pgqueuer::store::{JobToEnqueue, RunAt, Store};
+use pgqueuer::store::Store;
 
 use super::super::store_cases;
 use crate::support::{
@@ -32,12 +32,9 @@ async fn rings_when_a_job_is_enqueued(store: &dyn Store) {
 }
 
 async fn rings_when_a_job_is_promoted(store: &dyn Store) {
-    open_session(store).await;
-    let soon = JobToEnqueue {
-        run_at: RunAt::After(Duration::from_millis(1)),
-        ..job("mail")
-    };
-    enqueue(store, soon).await;
+    let session = open_session(store).await;
+    let job = running_job(store, session, "mail").await;
+    settle(store, session, &[again(&job, Duration::from_millis(1))]).await;
     let mut bell = store.bell().await.unwrap();
 
     eventually("the job is due", async || {

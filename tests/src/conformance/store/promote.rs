@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use pgqueuer::{
     JobId,
-    store::{JobState, JobToEnqueue, Promotion, RunAt, Store},
+    store::{ClaimedJob, JobState, JobToEnqueue, Promotion, RunAt, Store},
 };
 
 use super::super::store_cases;
 use crate::support::{
-    LONG, again, claim, enqueue, eventually, ids, job, open_session, record, running_job, settle,
-    state, wait_until,
+    LONG, again, claim, enqueue, enqueue_many, eventually, ids, job, open_session, record,
+    running_job, settle, state, wait_until,
 };
 
 store_cases! {
@@ -32,12 +32,15 @@ fn delayed(kind: &'static str, delay: Duration) -> JobToEnqueue {
     }
 }
 
-/// Enqueues jobs with these delays (in milliseconds) at one moment, and waits until all of
-/// them are due.
+/// Jobs that were to wait this long (in milliseconds) from the same moment, and now are due.
 async fn overdue(store: &dyn Store, delays: &[u64]) -> Vec<JobId> {
-    let delayed = |delay: &u64| delayed("mail", Duration::from_millis(*delay));
-    let jobs: Vec<JobToEnqueue> = delays.iter().map(delayed).collect();
-    let ids = store.enqueue(&jobs).await.unwrap();
+    let session = open_session(store).await;
+    let ids = enqueue_many(store, &job("mail"), delays.len()).await;
+    let claimed = claim(store, session, &["mail"], 1000).await;
+    // A delay in the call that enqueues could be over before the call is.
+    let wait = |(job, delay): (&ClaimedJob, &u64)| again(job, Duration::from_millis(*delay));
+    let settlements: Vec<_> = claimed.iter().zip(delays).map(wait).collect();
+    settle(store, session, &settlements).await;
     for id in &ids {
         let due = record(store, *id).await.run_at.expect("it is scheduled");
         wait_until(store, due).await;
