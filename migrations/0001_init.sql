@@ -52,7 +52,7 @@ CREATE TABLE pgqueuer.jobs (
     CONSTRAINT jobs_payload_size CHECK (octet_length(payload) <= 33554432)
 ) WITH (
     -- Room on the page for the second version of each row.
-    fillfactor = 70,
+    fillfactor = 45,
     -- The table is small and busy; the defaults wait for a fifth of it to be dead.
     autovacuum_vacuum_scale_factor = 0.02,
     autovacuum_vacuum_threshold = 1000,
@@ -211,7 +211,7 @@ CREATE FUNCTION pgqueuer.enqueue(
                 (SELECT known.priority FROM pgqueuer.kinds AS known WHERE known.kind = enqueue.kind),
                 0
             ),
-            CASE WHEN due > now() THEN 'scheduled' ELSE 'available' END::pgqueuer.job_state,
+            CASE WHEN due > clock_timestamp() THEN 'scheduled' ELSE 'available' END::pgqueuer.job_state,
             'json',
             convert_to(enqueue.args::text, 'UTF8'),
             enqueue.headers

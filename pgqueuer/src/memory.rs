@@ -21,9 +21,9 @@ use crate::{
     error::Result,
     job::JobId,
     store::{
-        Bell, ClaimKey, ClaimRequest, ClaimedJob, Counts, Crash, JobRecord, JobToEnqueue,
-        KindRecord, NextTick, Promotion, ScheduleRecord, ScheduleToStore, SessionId, Settlement,
-        Store, Tick,
+        Bell, ClaimKey, ClaimRequest, ClaimedJob, Counts, Crash, Disposition, JobRecord,
+        JobToEnqueue, KindRecord, NextTick, Promotion, ScheduleRecord, ScheduleToStore, SessionId,
+        Settlement, Store, Tick,
     },
 };
 use state::Memory;
@@ -123,19 +123,30 @@ impl Store for MemoryStore {
     }
 
     async fn close_session(&self, session: SessionId) -> Result<()> {
-        self.lock().close_session(session);
-        self.ring();
+        if self.lock().close_session(session) > 0 {
+            self.ring();
+        }
         Ok(())
     }
 
     async fn rescue(&self) -> Result<Vec<Crash>> {
         let crashes = self.lock().rescue(self.clock.now());
-        self.ring();
+        if !crashes.is_empty() {
+            self.ring();
+        }
         Ok(crashes)
     }
 
     async fn claim(&self, request: &ClaimRequest<'_>) -> Result<Vec<ClaimedJob>> {
         Ok(self.lock().claim(request, self.clock.now()))
+    }
+
+    async fn reconcile(&self, session: SessionId, known: &[ClaimKey]) -> Result<u64> {
+        let given_back = self.lock().reconcile(session, known);
+        if given_back > 0 {
+            self.ring();
+        }
+        Ok(given_back)
     }
 
     async fn settle(
@@ -144,7 +155,10 @@ impl Store for MemoryStore {
         settlements: &[Settlement],
     ) -> Result<Vec<ClaimKey>> {
         let refused = self.lock().settle(session, settlements, self.clock.now());
-        self.ring();
+        let ends = |it: &Settlement| matches!(it.disposition, Disposition::End { .. });
+        if !settlements.iter().all(ends) {
+            self.ring();
+        }
         Ok(refused)
     }
 
@@ -184,7 +198,9 @@ impl Store for MemoryStore {
 
     async fn tick(&self, tick: &Tick) -> Result<Option<JobId>> {
         let enqueued = self.lock().tick(tick, self.clock.now());
-        self.ring();
+        if enqueued.is_some() {
+            self.ring();
+        }
         Ok(enqueued)
     }
 

@@ -78,10 +78,14 @@ impl Payload {
     /// [`ErrorKind::Payload`](crate::ErrorKind::Payload) if JSON cannot represent
     /// the value (a map whose keys are not strings, for example) or if it is too
     /// large.
-    pub fn json<T: Serialize>(kind: &str, job: &T) -> Result<Self> {
-        let bytes = serde_json::to_vec(job).map_err(|error| {
-            Error::payload(format!("job `{kind}` cannot be written as JSON")).because(error)
-        })?;
+    pub fn json<T: Serialize + DeserializeOwned>(kind: &str, job: &T) -> Result<Self> {
+        let failed = |what: &str, error| {
+            Error::payload(format!("job `{kind}` cannot be {what} JSON")).because(error)
+        };
+        let bytes = serde_json::to_vec(job).map_err(|it| failed("written as", it))?;
+        // A float that is not a number is written as `null`, which is none when it is read.
+        // The producer should hear of it, not the operator.
+        serde_json::from_slice::<T>(&bytes).map_err(|it| failed("read back from", it))?;
         Self {
             codec: Codec::Json,
             bytes,

@@ -109,6 +109,13 @@ impl PostgresStore {
         enqueue::enqueue(connection, &self.statements, jobs).await
     }
 
+    /// Each statement has a snapshot of its own, whatever the database has for a default.
+    async fn begin(&self) -> sqlx::Result<sqlx::PgTransaction<'static>> {
+        self.control()
+            .begin_with("BEGIN ISOLATION LEVEL READ COMMITTED")
+            .await
+    }
+
     /// Closes the worker's own connections. The application's pool stays as it is.
     pub(crate) async fn close(&self) {
         for own in [&self.claiming, &self.settling] {
@@ -183,25 +190,67 @@ impl Store for PostgresStore {
     }
 
     async fn close_session(&self, session: SessionId) -> Result<()> {
-        sqlx::query(self.statements.close_session.text())
-            .bind(session.0)
-            .execute(self.control())
-            .await
-            .map_err(failed_to("close the session"))?;
-        Ok(())
+        let failed = failed_to("close the session");
+        let mut transaction = self.begin().await.map_err(&failed)?;
+        for statement in [
+            &self.statements.lock_session,
+            &self.statements.close_session,
+        ] {
+            sqlx::query(statement.text())
+                .bind(session.0)
+                .execute(&mut *transaction)
+                .await
+                .map_err(&failed)?;
+        }
+        transaction.commit().await.map_err(&failed)
     }
 
     async fn rescue(&self) -> Result<Vec<Crash>> {
-        sqlx::query(self.statements.rescue.text())
-            .try_map(|row| rows::crash(&row))
-            .fetch_all(self.control())
+        let failed = failed_to("rescue jobs");
+        let mut transaction = self.begin().await.map_err(&failed)?;
+        let expired: Vec<i64> = sqlx::query(self.statements.expired_sessions.text())
+            .try_map(|row: PgRow| row.try_get("id"))
+            .fetch_all(&mut *transaction)
             .await
-            .map_err(failed_to("rescue jobs"))
+            .map_err(&failed)?;
+        let crashes = if expired.is_empty() {
+            Vec::new()
+        } else {
+            sqlx::query(self.statements.rescue.text())
+                .bind(expired)
+                .try_map(|row| rows::crash(&row))
+                .fetch_all(&mut *transaction)
+                .await
+                .map_err(&failed)?
+        };
+        transaction.commit().await.map_err(&failed)?;
+        Ok(crashes)
     }
 
     async fn claim(&self, request: &ClaimRequest<'_>) -> Result<Vec<ClaimedJob>> {
         let connection = self.claiming.get_or_init(|| self.dedicated());
         claim::claim(connection, &self.statements, &self.lanes, request).await
+    }
+
+    async fn reconcile(&self, session: SessionId, known: &[ClaimKey]) -> Result<u64> {
+        let failed = failed_to("reconcile the session");
+        let ids: Vec<i64> = known.iter().map(|key| key.id.as_i64()).collect();
+        let claim_numbers: Vec<i32> = known.iter().map(|key| key.claim_number).collect();
+        let mut transaction = self.begin().await.map_err(&failed)?;
+        sqlx::query(self.statements.lock_session.text())
+            .bind(session.0)
+            .execute(&mut *transaction)
+            .await
+            .map_err(&failed)?;
+        let given_back = sqlx::query(self.statements.reconcile.text())
+            .bind(session.0)
+            .bind(ids)
+            .bind(claim_numbers)
+            .fetch_all(&mut *transaction)
+            .await
+            .map_err(&failed)?;
+        transaction.commit().await.map_err(&failed)?;
+        Ok(given_back.len() as u64)
     }
 
     async fn settle(

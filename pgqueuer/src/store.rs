@@ -24,9 +24,9 @@
 mod types;
 
 pub use types::{
-    Attempted, ClaimKey, ClaimRequest, ClaimedJob, Counts, Crash, Disposition, Ending, Failure,
-    FailureReason, JobRecord, JobState, JobToEnqueue, KindRecord, Look, NextTick, Promotion, RunAt,
-    ScheduleRecord, ScheduleToStore, SessionId, Settlement, Tick,
+    Attempted, Bound, ClaimKey, ClaimRequest, ClaimedJob, Counts, Crash, Disposition, Ending,
+    Failure, FailureReason, JobRecord, JobState, JobToEnqueue, KindRecord, Look, NextTick,
+    Promotion, RunAt, ScheduleRecord, ScheduleToStore, SessionId, Settlement, Tick,
 };
 
 use std::{fmt, time::Duration};
@@ -73,9 +73,13 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// without attempts left are held (or discarded, as their kind has it).
     async fn rescue(&self) -> Result<Vec<Crash>>;
 
-    /// Hands out available jobs of the wanted kinds, higher priority first, then in the
-    /// order of becoming available. Counts the attempt. Never hands out a job twice.
+    /// Hands out available jobs of the wanted kinds: higher priority first, and of each kind
+    /// in the order of becoming available. Counts the attempt. Never hands out a job twice.
     async fn claim(&self, request: &ClaimRequest<'_>) -> Result<Vec<ClaimedJob>>;
+
+    /// Gives back what a session holds besides `known`, at no attempt: the jobs of a claim
+    /// whose reply was lost. Returns how many. No claim of the session may be under way.
+    async fn reconcile(&self, session: SessionId, known: &[ClaimKey]) -> Result<u64>;
 
     /// Writes down how attempts ended. Returns the claims that were *not* settled,
     /// because the session no longer holds them.

@@ -1,13 +1,5 @@
-//! The specification of pgqueuer, as one test binary.
-//!
-//! [`conformance`] says what a store and the runtime on top of it must do, and runs each
-//! case on both stores. [`ui`] has what the attributes refuse. [`backend`] makes a fresh
-//! queue for each case, [`support`] has the helpers, which return data: assertions stay in
-//! the cases.
+//! The guide, whose programs are compiled and run. The tests are in `suite/`.
 
-#![cfg(test)]
-
-mod backend;
-mod conformance;
-mod support;
-mod ui;
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guide.md")]
+struct Guide;

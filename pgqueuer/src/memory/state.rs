@@ -9,7 +9,7 @@ use crate::{
     job::JobId,
     payload::Payload,
     store::{
-        Attempted, ClaimKey, ClaimRequest, ClaimedJob, Crash, Disposition, Ending, Failure,
+        Attempted, Bound, ClaimKey, ClaimRequest, ClaimedJob, Crash, Disposition, Ending, Failure,
         FailureReason, JobRecord, JobState, JobToEnqueue, KindRecord, RunAt, ScheduleRecord,
         SessionId, Settlement,
     },
@@ -158,16 +158,27 @@ impl Memory {
         session.map(|it| it.expires_at = expires_at).is_some()
     }
 
-    pub(super) fn close_session(&mut self, session: SessionId) {
+    pub(super) fn close_session(&mut self, session: SessionId) -> u64 {
         self.sessions.remove(&session);
+        self.reconcile(session, &[])
+    }
+
+    pub(super) fn reconcile(&mut self, session: SessionId, known: &[ClaimKey]) -> u64 {
+        let mut given_back = 0;
         for id in self.claimed_by(session) {
             let position = self.next_position();
-            if let Some(job) = self.jobs.get_mut(&id) {
+            let Some(job) = self.jobs.get_mut(&id) else {
+                continue;
+            };
+            let claim_number = job.claim_number;
+            if !known.contains(&ClaimKey { id, claim_number }) {
                 job.claimed_by = None;
                 job.attempt -= 1;
                 job.position = position;
+                given_back += 1;
             }
         }
+        given_back
     }
 
     fn claimed_by(&self, session: SessionId) -> Vec<JobId> {
@@ -252,13 +263,23 @@ impl Memory {
             .map(|(id, job)| (Reverse(job.priority), job.position, *id))
             .collect();
         waiting.sort_unstable();
-        waiting.truncate(request.limit as usize);
 
-        let mut claimed = Vec::with_capacity(waiting.len());
+        let mut room: Vec<u32> = request.bounds.iter().map(|bound| bound.limit).collect();
+        let mut claimed = Vec::new();
         for (_, _, id) in waiting {
+            if claimed.len() == request.limit as usize {
+                break;
+            }
             let Some(job) = self.jobs.get_mut(&id) else {
                 continue;
             };
+            let is_under = |bound: &Bound<'_>| bound.kinds.contains(&job.kind.as_str());
+            if let Some(bound) = request.bounds.iter().position(is_under) {
+                if room[bound] == 0 {
+                    continue;
+                }
+                room[bound] -= 1;
+            }
             job.claimed_by = Some(request.session);
             job.claimed_at = Some(now);
             job.claim_number += 1;

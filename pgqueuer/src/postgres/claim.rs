@@ -43,6 +43,22 @@ struct LaneColumns {
     cursors: Vec<i64>,
 }
 
+impl LaneColumns {
+    /// Which bound each lane is under, counted from 1, and how many jobs that allows. Lanes
+    /// without one share the limit of the claim.
+    fn bounds(&self, request: &ClaimRequest<'_>) -> (Vec<i32>, Vec<i64>) {
+        let bound_of = |kind: &String| {
+            let mut bounds = request.bounds.iter().zip(1_i32..);
+            let found = bounds.find(|(bound, _)| bound.kinds.contains(&kind.as_str()));
+            found.map_or((0, request.limit), |(bound, number)| (number, bound.limit))
+        };
+        let bounds = self.kinds.iter().map(bound_of);
+        bounds
+            .map(|(number, limit)| (number, i64::from(limit)))
+            .unzip()
+    }
+}
+
 impl Lanes {
     fn with<T>(&self, read: impl FnOnce(&mut LaneBook) -> T) -> T {
         // The book is a hint: one that a panic left half-written is still good.
@@ -97,12 +113,22 @@ pub(super) async fn claim(
         return Ok(Vec::new());
     }
 
-    let mut claimed = sqlx::query(statements.claim.text())
+    let (groups, limits) = columns.bounds(request);
+    let statement = if request.bounds.is_empty() {
+        &statements.claim
+    } else {
+        &statements.claim_bounded
+    };
+    let mut query = sqlx::query(statement.text())
         .bind(request.session.0)
         .bind(columns.kinds)
         .bind(columns.priorities)
         .bind(columns.cursors)
-        .bind(i64::from(request.limit))
+        .bind(i64::from(request.limit));
+    if !request.bounds.is_empty() {
+        query = query.bind(groups).bind(limits);
+    }
+    let mut claimed = query
         .try_map(|row| rows::claimed(&row))
         .fetch_all(lent.connection())
         .await

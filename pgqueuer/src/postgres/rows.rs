@@ -33,6 +33,13 @@ pub(super) fn job_id(row: &PgRow) -> sqlx::Result<JobId> {
     row.try_get::<i64, _>("id").map(JobId::from)
 }
 
+pub(super) fn claim_key(row: &PgRow) -> sqlx::Result<ClaimKey> {
+    Ok(ClaimKey {
+        id: job_id(row)?,
+        claim_number: row.try_get("claim_number")?,
+    })
+}
+
 pub(super) fn lane(row: &PgRow) -> sqlx::Result<LaneRow> {
     Ok(LaneRow {
         kind: row.try_get("kind")?,
@@ -44,10 +51,7 @@ pub(super) fn lane(row: &PgRow) -> sqlx::Result<LaneRow> {
 pub(super) fn claimed(row: &PgRow) -> sqlx::Result<ClaimedRow> {
     Ok(ClaimedRow {
         job: ClaimedJob {
-            key: ClaimKey {
-                id: job_id(row)?,
-                claim_number: row.try_get("claim_number")?,
-            },
+            key: claim_key(row)?,
             kind: row.try_get("kind")?,
             attempt: attempt(row, "attempt")?,
             priority: row.try_get("priority")?,

@@ -7,7 +7,6 @@ use sqlx::types::Json;
 use super::{dedicated::Dedicated, failure::failed_to, rows, statements::Statements};
 use crate::{
     error::Result,
-    job::JobId,
     store::{Attempted, ClaimKey, Disposition, Ending, Failure, SessionId, Settlement},
 };
 
@@ -92,7 +91,7 @@ pub(super) async fn settle(
     }
 
     let mut lent = dedicated.lend().await.map_err(failed_to("end jobs"))?;
-    let mut settled: BTreeSet<JobId> = BTreeSet::new();
+    let mut settled: BTreeSet<ClaimKey> = BTreeSet::new();
     if !ended.keys.ids.is_empty() {
         let ids = sqlx::query(statements.settle_end.text())
             .bind(session.0)
@@ -101,7 +100,7 @@ pub(super) async fn settle(
             .bind(ended.endings)
             .bind(ended.retain)
             .bind(ended.failures)
-            .try_map(|row| rows::job_id(&row))
+            .try_map(|row| rows::claim_key(&row))
             .fetch_all(lent.connection())
             .await
             .map_err(failed_to("end jobs"))?;
@@ -116,7 +115,7 @@ pub(super) async fn settle(
             .bind(kept.delays)
             .bind(kept.given_back)
             .bind(kept.failures)
-            .try_map(|row| rows::job_id(&row))
+            .try_map(|row| rows::claim_key(&row))
             .fetch_all(lent.connection())
             .await
             .map_err(failed_to("keep jobs"))?;
@@ -124,5 +123,5 @@ pub(super) async fn settle(
     }
     lent.give_back();
     let refused = settlements.iter().map(|it| it.key);
-    Ok(refused.filter(|key| !settled.contains(&key.id)).collect())
+    Ok(refused.filter(|key| !settled.contains(key)).collect())
 }

@@ -141,7 +141,7 @@ impl Attempts {
             disposition,
             failure,
         };
-        place.send(session.id, settlement, settled);
+        place.send(session, settlement, settled);
     }
 
     async fn run_handler(
@@ -273,7 +273,7 @@ fn verdict(descriptor: &JobDescriptor, job: &ClaimedJob, end: End) -> Verdict {
                     return ended(Settled::Completed, Ending::Completed, options.retain, None);
                 }
                 Outcome::Cancelled(message) => {
-                    debug!(message, "cancelled");
+                    debug!(reason = message, "cancelled");
                     let failure = failure(job, FailureReason::Error, &message, None);
                     let retain = options.retain;
                     return ended(Settled::Cancelled, Ending::Cancelled, retain, Some(failure));
@@ -290,7 +290,7 @@ fn verdict(descriptor: &JobDescriptor, job: &ClaimedJob, end: End) -> Verdict {
                     };
                 }
                 Outcome::Held(message) => {
-                    warn!(message, "held");
+                    warn!(error = message, "held");
                     return held(failure(job, FailureReason::Error, &message, None));
                 }
                 Outcome::Failed(message) => (FailureReason::Error, message, None, backoff),
@@ -306,7 +306,7 @@ fn verdict(descriptor: &JobDescriptor, job: &ClaimedJob, end: End) -> Verdict {
             };
         }
         End::Undecodable(message) => {
-            warn!(message, "the payload does not decode; holding the job");
+            warn!(error = message, "the payload does not decode; holding the job");
             return held(failure(job, FailureReason::Undecodable, &message, None));
         }
         End::Panicked(panic) => (
@@ -324,7 +324,7 @@ fn verdict(descriptor: &JobDescriptor, job: &ClaimedJob, end: End) -> Verdict {
 
     let failure = failure(job, reason, &message, backtrace);
     if job.attempt < options.max_attempts {
-        warn!(message, retry_in = ?wait, "failed");
+        warn!(error = message, retry_in = ?wait, "failed");
         return Verdict {
             settled: Settled::Retried,
             disposition: Disposition::Again {
@@ -336,11 +336,11 @@ fn verdict(descriptor: &JobDescriptor, job: &ClaimedJob, end: End) -> Verdict {
     }
     match options.on_failure {
         OnFailure::Hold => {
-            warn!(message, "failed for the last time; holding the job");
+            warn!(error = message, "failed for the last time; holding the job");
             held(failure)
         }
         OnFailure::Discard => {
-            warn!(message, "failed for the last time; discarding the job");
+            warn!(error = message, "failed for the last time; discarding the job");
             ended(
                 Settled::Discarded,
                 Ending::Discarded,

@@ -2,8 +2,8 @@
 //!
 //! It claims as many jobs as there are free slots, and no more: what a worker holds it runs.
 //! As long as claims come back full it goes on at once, from where it left off, and looks
-//! everywhere a few times a second. When a look everywhere finds too little, that group of
-//! kinds is left alone until the bell rings or it is time to look anyway.
+//! everywhere a few times a second. When a look everywhere finds too little, the kinds that
+//! came short are left alone until the bell rings or it is time to look anyway.
 
 use std::{
     sync::Arc,
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     error::{Chain, Error, Result},
-    store::{ClaimRequest, Look, Store},
+    store::{Bound, ClaimRequest, ClaimedJob, Look, Store},
 };
 
 pub(super) struct Fetcher {
@@ -36,18 +36,34 @@ pub(super) struct Fetcher {
     pub(super) mode: Mode,
 }
 
-/// A group of kinds, and what is known of the jobs that wait for it.
+/// What is known of the jobs that wait.
+struct Outlook<'a> {
+    lines: Vec<Line<'a>>,
+    looked_everywhere: Option<Instant>,
+    /// A claim failed: its reply may have been lost on the way.
+    is_unsure: bool,
+}
+
+/// A group of kinds that a bound holds for, or that none holds for.
 struct Line<'a> {
     group: &'a Group,
-    looked_everywhere: Option<Instant>,
     /// The last look everywhere found too little: there is nothing until the bell rings.
     dry: bool,
 }
 
-impl Line<'_> {
+impl Outlook<'_> {
     fn look_anew(&mut self) {
         self.looked_everywhere = None;
-        self.dry = false;
+        self.lines.iter_mut().for_each(|line| line.dry = false);
+    }
+
+    fn is_dry(&self) -> bool {
+        self.lines.iter().all(|line| line.dry)
+    }
+
+    fn has_room(&self, slots: &Slots) -> bool {
+        let mut lines = self.lines.iter();
+        lines.any(|line| !line.dry && slots.free(line.group) > 0)
     }
 }
 
@@ -66,93 +82,137 @@ impl Fetcher {
     /// Claims until told to stop; in a drain, until there is nothing left.
     pub(super) async fn run(mut self, stop: &CancellationToken) {
         let slots = self.slots.clone();
-        let mut lines: Vec<Line<'_>> = slots
-            .groups()
-            .iter()
-            .map(|group| Line {
-                group,
-                looked_everywhere: None,
-                dry: false,
-            })
-            .collect();
+        let line = |group| Line { group, dry: false };
+        let mut outlook = Outlook {
+            lines: slots.groups().iter().map(line).collect(),
+            looked_everywhere: None,
+            is_unsure: false,
+        };
         let mut patience = Patience::default();
         while !stop.is_cancelled() {
             if self.wakeups.was_rung() {
-                lines.iter_mut().for_each(Line::look_anew);
+                outlook.look_anew();
             }
-            if let Err(error) = self.claim_round(&mut lines).await {
+            if let Err(error) = self.claim_round(&mut outlook).await {
                 warn!(error = %Chain(&error), "failed to claim jobs");
-                lines.iter_mut().for_each(Line::look_anew);
+                outlook.look_anew();
+                outlook.is_unsure = true;
                 let pause = tokio::time::sleep(patience.next_wait());
                 stop.run_until_cancelled(pause).await;
                 continue;
             }
             patience.reset();
 
-            let all_dry = lines.iter().all(|line| line.dry);
-            let has_room = |line: &Line<'_>| !line.dry && slots.free(line.group) > 0;
-            if all_dry && self.mode == Mode::Drain {
-                if self.is_drained(&mut lines, stop).await {
+            if outlook.is_dry() && self.mode == Mode::Drain {
+                if self.is_drained(&mut outlook, stop).await {
                     return;
                 }
-            } else if all_dry {
+            } else if outlook.is_dry() {
                 stop.run_until_cancelled(self.wakeups.next()).await;
-                lines.iter_mut().for_each(Line::look_anew);
-            } else if lines.iter().any(has_room) {
+                outlook.look_anew();
+            } else if outlook.has_room(&slots) {
                 slots.half_free(Self::GATHER_SLOTS).await;
             } else {
                 tokio::select! {
                     () = stop.cancelled() => {}
                     () = slots.freed() => {}
-                    () = self.wakeups.next() => lines.iter_mut().for_each(Line::look_anew),
+                    () = self.wakeups.next() => outlook.look_anew(),
                 }
             }
         }
     }
 
-    /// Claims for each line that may have jobs, as many as it has free slots.
-    async fn claim_round(&self, lines: &mut [Line<'_>]) -> Result<()> {
-        for line in lines {
-            let free = self.slots.free(line.group);
-            if line.dry || free == 0 {
-                continue;
-            }
-            let is_recent = |at: Instant| at.elapsed() < Self::LOOK_EVERYWHERE_EVERY;
-            if line.looked_everywhere.is_some_and(is_recent) {
-                let claimed = self.claim(line.group, free, Look::Onward).await?;
-                if claimed == free {
-                    continue;
-                }
-            }
-            let free = self.slots.free(line.group);
-            line.looked_everywhere = Some(Instant::now());
-            let claimed = self.claim(line.group, free, Look::Everywhere).await?;
-            line.dry = claimed < free;
+    /// Claims for the lines that may have jobs, as many as there are free slots. Returns how
+    /// many it claimed.
+    async fn claim_round(&self, outlook: &mut Outlook<'_>) -> Result<usize> {
+        if outlook.is_unsure {
+            self.reconcile().await?;
+            outlook.is_unsure = false;
         }
-        Ok(())
+        let mut total = 0;
+        let is_recent = |at: Instant| at.elapsed() < Self::LOOK_EVERYWHERE_EVERY;
+        if outlook.looked_everywhere.is_some_and(is_recent) {
+            total += self.claim(outlook, Look::Onward).await?;
+            if !outlook.has_room(&self.slots) {
+                return Ok(total);
+            }
+        }
+        outlook.looked_everywhere = Some(Instant::now());
+        total += self.claim(outlook, Look::Everywhere).await?;
+        Ok(total)
     }
 
-    async fn claim(&self, group: &Group, free: usize, look: Look) -> Result<usize> {
+    /// Claims once, for all lines that have room. A look everywhere learns which are dry.
+    async fn claim(&self, outlook: &mut Outlook<'_>, look: Look) -> Result<usize> {
+        let room = |line: &Line<'_>| match self.slots.free(line.group) {
+            free if !line.dry => free,
+            _ => 0,
+        };
+        let room: Vec<usize> = outlook.lines.iter().map(room).collect();
+        let open = || {
+            outlook
+                .lines
+                .iter()
+                .zip(&room)
+                .filter(|(_, room)| **room > 0)
+        };
+        let kinds: Vec<&str> = open()
+            .flat_map(|(line, _)| line.group.kinds.iter().copied())
+            .collect();
+        if kinds.is_empty() {
+            return Ok(0);
+        }
+        let bounds: Vec<Bound<'_>> = open()
+            .filter(|(line, _)| line.group.is_bounded())
+            .map(|(line, room)| Bound {
+                kinds: &line.group.kinds,
+                limit: u32::try_from(*room).unwrap_or(u32::MAX),
+            })
+            .collect();
         let session = self.sessions.current();
+        let limit = self.slots.free_in_all();
         let request = ClaimRequest {
             session: session.id,
-            kinds: &group.kinds,
-            limit: u32::try_from(free).unwrap_or(u32::MAX),
+            kinds: &kinds,
+            limit: u32::try_from(limit).unwrap_or(u32::MAX),
+            bounds: &bounds,
             look,
         };
         let jobs = self.store.claim(&request).await?;
+
         let claimed = jobs.len();
+        let of_line = |line: &Line<'_>| {
+            let is_its = |job: &&ClaimedJob| line.group.kinds.contains(&job.kind.as_str());
+            jobs.iter().filter(is_its).count()
+        };
+        if look == Look::Everywhere && claimed < limit {
+            for (line, room) in outlook.lines.iter_mut().zip(room) {
+                line.dry |= of_line(line) < room;
+            }
+        }
         for job in jobs {
+            session.received(job.key);
             let slot = self.slots.take(&job.kind);
             self.attempts.start(job, session.clone(), slot);
         }
         Ok(claimed)
     }
 
+    /// Gives back the jobs of a claim whose reply was lost: nobody here knows of them, and
+    /// they would be this worker's as long as it lives.
+    async fn reconcile(&self) -> Result<()> {
+        let session = self.sessions.current();
+        let given_back = self.store.reconcile(session.id, &session.held()).await?;
+        if given_back > 0 {
+            warn!(given_back, "gave back jobs of a claim whose reply was lost");
+        }
+        Ok(())
+    }
+
     /// Whether a drain has come to its end: nothing runs, everything is written, and nothing
     /// has become due. Otherwise waits until it is worth another look.
-    async fn is_drained(&mut self, lines: &mut [Line<'_>], stop: &CancellationToken) -> bool {
-        lines.iter_mut().for_each(Line::look_anew);
+    async fn is_drained(&mut self, outlook: &mut Outlook<'_>, stop: &CancellationToken) -> bool {
+        outlook.look_anew();
         if self.attempts.running() > 0 {
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -165,13 +225,15 @@ impl Fetcher {
         let settled = async {
             let promotion = self.store.promote(Self::PROMOTE).await?;
             // What was settled may have become available again.
-            self.claim_round(lines).await?;
-            Ok::<bool, Error>(promotion.promoted == 0 && lines.iter().all(|line| line.dry))
+            let claimed = self.claim_round(outlook).await?;
+            // A job that was claimed just now may be through already, and not yet written.
+            Ok::<bool, Error>(promotion.promoted == 0 && claimed == 0)
         };
         match settled.await {
-            Ok(nothing_due) => nothing_due && self.attempts.running() == 0,
+            Ok(is_drained) => is_drained,
             Err(error) => {
                 warn!(error = %Chain(&error), "failed to look for due jobs");
+                outlook.is_unsure = true;
                 let pause = tokio::time::sleep(Patience::FIRST);
                 stop.run_until_cancelled(pause).await;
                 false

@@ -6,7 +6,8 @@
 //! their results would be refused, and the worker begins another session.
 
 use std::{
-    sync::{Arc, PoisonError, RwLock},
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -17,7 +18,7 @@ use super::Patience;
 use crate::{
     config::WorkerConfig,
     error::{Chain, Result},
-    store::{SessionId, Store},
+    store::{ClaimKey, SessionId, Store},
 };
 
 /// One life of a worker.
@@ -26,6 +27,34 @@ pub(super) struct Session {
     pub(super) id: SessionId,
     /// Fires when its jobs belong to others.
     pub(super) lost: CancellationToken,
+    /// The claims that were received and are not written down yet.
+    held: Arc<Mutex<HashSet<ClaimKey>>>,
+}
+
+impl Session {
+    fn new(id: SessionId) -> Self {
+        Self {
+            id,
+            lost: CancellationToken::new(),
+            held: Arc::default(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashSet<ClaimKey>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn received(&self, claim: ClaimKey) {
+        self.lock().insert(claim);
+    }
+
+    pub(super) fn written(&self, claim: ClaimKey) {
+        self.lock().remove(&claim);
+    }
+
+    pub(super) fn held(&self) -> Vec<ClaimKey> {
+        self.lock().iter().copied().collect()
+    }
 }
 
 /// The present session of a worker.
@@ -48,10 +77,7 @@ impl Sessions {
             store,
             worker: config.name.clone(),
             lease: config.lease,
-            current: Arc::new(RwLock::new(Session {
-                id,
-                lost: CancellationToken::new(),
-            })),
+            current: Arc::new(RwLock::new(Session::new(id))),
             closed: CancellationToken::new(),
         })
     }
@@ -94,9 +120,8 @@ impl Sessions {
             match self.store.open_session(&self.worker, self.lease).await {
                 Ok(id) => {
                     info!(session = %id, "opened another session");
-                    let lost = CancellationToken::new();
                     let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-                    *current = Session { id, lost };
+                    *current = Session::new(id);
                     return;
                 }
                 Err(error) => {

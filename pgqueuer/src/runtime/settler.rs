@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use super::{Patience, Report};
+use super::{Patience, Report, session::Session};
 use crate::{
     config::WorkerConfig,
     error::Chain,
@@ -47,7 +47,7 @@ pub(super) struct Settler {
 
 #[derive(Debug)]
 struct Finished {
-    session: SessionId,
+    session: Session,
     settlement: Settlement,
     settled: Settled,
 }
@@ -59,7 +59,7 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
-    pub(super) fn send(self, session: SessionId, settlement: Settlement, settled: Settled) {
+    pub(super) fn send(self, session: Session, settlement: Settlement, settled: Settled) {
         let Some(permit) = self.permit else {
             // The settler has ended without waiting for this attempt, which blocked its
             // thread. The job is still claimed, and is given back with the session.
@@ -145,6 +145,13 @@ fn add(report: &Mutex<Report>, settled: Settled) {
     *count += 1;
 }
 
+/// Results of one session.
+struct Batch {
+    session: Session,
+    settlements: Vec<Settlement>,
+    settled: Vec<Settled>,
+}
+
 struct Writer {
     store: Arc<dyn Store>,
     receiver: mpsc::Receiver<Finished>,
@@ -203,15 +210,32 @@ impl Writer {
     }
 
     async fn write(&self, results: &mut Vec<Finished>, finish: &CancellationToken) {
-        let mut of_session: BTreeMap<SessionId, (Vec<Settlement>, Vec<Settled>)> = BTreeMap::new();
+        let mut of_session: BTreeMap<SessionId, Batch> = BTreeMap::new();
         for result in results.drain(..) {
-            let (settlements, settled) = of_session.entry(result.session).or_default();
-            settlements.push(result.settlement);
-            settled.push(result.settled);
+            let batch = of_session
+                .entry(result.session.id)
+                .or_insert_with(|| Batch {
+                    session: result.session,
+                    settlements: Vec::new(),
+                    settled: Vec::new(),
+                });
+            batch.settlements.push(result.settlement);
+            batch.settled.push(result.settled);
         }
-        for (session, (settlements, settled)) in of_session {
-            match self.settle(session, &settlements, finish).await {
-                Some(refused) => self.count(session, &settlements, &settled, &refused),
+        for (
+            id,
+            Batch {
+                session,
+                settlements,
+                settled,
+            },
+        ) in of_session
+        {
+            match self.settle(id, &settlements, finish).await {
+                Some(refused) => {
+                    settlements.iter().for_each(|it| session.written(it.key));
+                    self.count(id, &settlements, &settled, &refused);
+                }
                 None => {
                     error!(
                         jobs = settlements.len(),

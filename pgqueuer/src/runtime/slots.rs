@@ -18,6 +18,12 @@ pub(super) struct Group {
     bounded: Option<usize>,
 }
 
+impl Group {
+    pub(super) fn is_bounded(&self) -> bool {
+        self.bounded.is_some()
+    }
+}
+
 /// The slots of one worker.
 #[derive(Clone, Debug)]
 pub(super) struct Slots {
@@ -91,6 +97,11 @@ impl Slots {
 
     fn lock(&self) -> MutexGuard<'_, Free> {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many more jobs may run.
+    pub(super) fn free_in_all(&self) -> usize {
+        self.lock().total
     }
 
     /// How many more jobs of this group may run.

@@ -52,8 +52,19 @@ pub struct ClaimRequest<'a> {
     pub kinds: &'a [&'a str],
     /// At most this many jobs.
     pub limit: u32,
+    /// Of some of the kinds, at most so many. No kind is in two bounds.
+    pub bounds: &'a [Bound<'a>],
     /// How hard to look.
     pub look: Look,
+}
+
+/// At most so many jobs of these kinds together.
+#[derive(Clone, Copy, Debug)]
+pub struct Bound<'a> {
+    /// The kinds; all of them are in [`ClaimRequest::kinds`], too.
+    pub kinds: &'a [&'a str],
+    /// How many of their jobs at most.
+    pub limit: u32,
 }
 
 /// How hard a claim looks for jobs.

@@ -22,7 +22,7 @@ inserted AS (
         kind,
         priority,
         run_at,
-        CASE WHEN run_at > now() THEN 'scheduled' ELSE 'available' END::pgqueuer.job_state,
+        CASE WHEN run_at > clock_timestamp() THEN 'scheduled' ELSE 'available' END::pgqueuer.job_state,
         codec::pgqueuer.payload_codec,
         payload,
         headers

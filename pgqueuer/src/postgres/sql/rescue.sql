@@ -1,16 +1,14 @@
 -- Ends the sessions whose lease has run out, and frees their jobs. The attempt counts, so
 -- that a job which kills its worker does not run for ever.
 --
--- No parameters. Reads the jobs only when a session has died. A session that is claiming
--- at this moment is locked, and left for the next time.
+-- $1 sessions bigint[], locked by expired_sessions.sql in the same transaction
 --
 -- What a kind allows is read from pgqueuer.kinds, where its workers published it; a kind that
 -- is not there has 25 attempts and is held.
 WITH expired AS MATERIALIZED (
     SELECT id, worker
     FROM pgqueuer.sessions
-    WHERE expires_at <= now()
-    FOR UPDATE SKIP LOCKED
+    WHERE id = ANY ($1::bigint[])
 ),
 dead AS (
     DELETE FROM pgqueuer.sessions AS session

@@ -4,7 +4,7 @@
 -- $5 retain float8[] (seconds), $6 failures jsonb[] (or NULL)
 --
 -- Fenced by session and claim number: what another worker holds now is left alone.
--- Returns the ids that were settled. Finds the rows by the primary key.
+-- Returns the claims that were settled. Finds the rows by the primary key.
 WITH settled AS (
     SELECT *
     FROM unnest($2::bigint[], $3::integer[], $4::text[], $5::float8[], $6::jsonb[])
@@ -18,6 +18,7 @@ ended AS (
       AND job.claim_number = settled.claim_number
     RETURNING
         job.id,
+        job.claim_number,
         job.kind,
         job.enqueued_at,
         job.claimed_at,
@@ -44,5 +45,5 @@ recorded AS (
     FROM ended
     WHERE retain > 0
 )
-SELECT id
+SELECT id, claim_number
 FROM ended;

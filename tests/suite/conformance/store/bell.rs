@@ -20,6 +20,24 @@ store_cases! {
     keeps_a_ring_when_the_waiting_is_given_up,
     rings_again_after_many_rings,
     rings_for_everyone,
+    is_silent_when_there_is_nothing_to_tell,
+}
+
+/// An upkeep that rang each time would wake itself, for ever.
+async fn is_silent_when_there_is_nothing_to_tell(store: &dyn Store) {
+    let session = open_session(store).await;
+    let job = running_job(store, session, "mail").await;
+    let mut bell = store.bell().await.unwrap();
+
+    store.promote(10).await.unwrap();
+    store.rescue().await.unwrap();
+    store.reconcile(session, &[job.key]).await.unwrap();
+    settle(store, session, &[completed(&job)]).await;
+    store.close_session(session).await.unwrap();
+
+    let silence = Duration::from_millis(200);
+    let rung = tokio::time::timeout(silence, bell.rung()).await;
+    assert!(rung.is_err(), "the bell was rung for nothing");
 }
 
 async fn rings_when_a_job_is_enqueued(store: &dyn Store) {

@@ -28,12 +28,40 @@ store_cases! {
     leave_the_jobs_of_others_alone_when_they_close,
     can_be_closed_twice,
     that_are_closed_cannot_settle,
+    give_back_what_their_worker_does_not_know_of,
+    keep_what_their_worker_knows_of,
 }
 
 // This is about transactions that overlap, which a mutex does not have.
 postgres_only! {
     on_postgres:
     lose_nothing_that_is_claimed_as_they_close,
+}
+
+async fn give_back_what_their_worker_does_not_know_of(store: &dyn Store) {
+    let session = open_session(store).await;
+    let known = running_job(store, session, "mail").await;
+    let lost = running_job(store, session, "mail").await;
+
+    let given_back = store.reconcile(session, &[known.key]).await.unwrap();
+
+    assert_eq!(given_back, 1);
+    assert_eq!(state(store, known.key.id).await, JobState::Running);
+    let lost = record(store, lost.key.id).await;
+    assert_eq!((lost.state, lost.attempt), (JobState::Available, 0));
+}
+
+async fn keep_what_their_worker_knows_of(store: &dyn Store) {
+    let session = open_session(store).await;
+    let other = open_session(store).await;
+    let ours = running_job(store, session, "mail").await;
+    let theirs = running_job(store, other, "mail").await;
+
+    let given_back = store.reconcile(session, &[ours.key]).await.unwrap();
+
+    assert_eq!(given_back, 0);
+    assert_eq!(state(store, ours.key.id).await, JobState::Running);
+    assert_eq!(state(store, theirs.key.id).await, JobState::Running);
 }
 
 async fn are_never_the_same(store: &dyn Store) {

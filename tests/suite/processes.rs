@@ -71,7 +71,10 @@ impl Stage {
     }
 
     async fn number(&self, query: &'static str) -> i64 {
-        sqlx::query_scalar(query).fetch_one(&self.pool).await.unwrap()
+        sqlx::query_scalar(query)
+            .fetch_one(&self.pool)
+            .await
+            .unwrap()
     }
 
     /// Asks until the query answers `expected`.
@@ -98,7 +101,10 @@ impl Stage {
 #[cfg(unix)]
 fn send(signal: &str, worker: &Child) {
     let pid = worker.id().unwrap().to_string();
-    let sent = std::process::Command::new("kill").args([signal, &pid]).status().unwrap();
+    let sent = std::process::Command::new("kill")
+        .args([signal, &pid])
+        .status()
+        .unwrap();
     assert!(sent.success());
 }
 
@@ -127,15 +133,28 @@ async fn four_workers_run_100_000_jobs_once_each() {
         assert!(end_of(worker, 4 * SOON).await.success());
     }
 
-    assert_eq!(stage.number("SELECT count(*) FROM public.ran").await, 100_000);
-    assert_eq!(stage.number("SELECT count(DISTINCT what) FROM public.ran").await, 100_000);
     assert_eq!(
-        stage.number("SELECT count(*) FROM pgqueuer.history WHERE attempt = 1").await,
+        stage.number("SELECT count(*) FROM public.ran").await,
+        100_000
+    );
+    assert_eq!(
+        stage
+            .number("SELECT count(DISTINCT what) FROM public.ran")
+            .await,
+        100_000
+    );
+    assert_eq!(
+        stage
+            .number("SELECT count(*) FROM pgqueuer.history WHERE attempt = 1")
+            .await,
         100_000
     );
     assert_eq!(stage.number("SELECT count(*) FROM pgqueuer.jobs").await, 0);
     let sessions = "SELECT count(DISTINCT session) FROM pgqueuer.history";
-    assert!(stage.number(sessions).await > 1, "one worker did everything");
+    assert!(
+        stage.number(sessions).await > 1,
+        "one worker did everything"
+    );
 }
 
 #[cfg(unix)]
@@ -143,7 +162,9 @@ async fn four_workers_run_100_000_jobs_once_each() {
 async fn sigterm_cuts_off_200_running_jobs_and_loses_none() {
     let stage = Stage::set().await;
     let worker = stage.worker(&["--concurrency", "200", "--grace", "500ms"]);
-    let naps = (0..200).map(|_| Nap { milliseconds: 60_000 });
+    let naps = (0..200).map(|_| Nap {
+        milliseconds: 60_000,
+    });
     Nap::enqueue_many(&stage.pool, naps).await.unwrap();
     stage.until(BEGAN, 200, SOON).await;
 
@@ -161,7 +182,9 @@ async fn sigterm_cuts_off_200_running_jobs_and_loses_none() {
 async fn sigterm_lets_running_jobs_finish_and_leaves_the_rest() {
     let stage = Stage::set().await;
     let worker = stage.worker(&["--concurrency", "200"]);
-    let naps = (0..400).map(|_| Nap { milliseconds: 3_000 });
+    let naps = (0..400).map(|_| Nap {
+        milliseconds: 3_000,
+    });
     Nap::enqueue_many(&stage.pool, naps).await.unwrap();
     stage.until(BEGAN, 200, SOON).await;
 
@@ -170,8 +193,14 @@ async fn sigterm_lets_running_jobs_finish_and_leaves_the_rest() {
     assert!(end_of(worker, SOON).await.success());
     assert_eq!(stage.number(ENDED).await, 200);
     assert_eq!(stage.number(CLAIMED).await, 0);
-    assert_eq!(stage.number("SELECT count(*) FROM pgqueuer.history").await, 200);
-    assert_eq!(stage.number("SELECT count(*) FROM pgqueuer.jobs").await, 200);
+    assert_eq!(
+        stage.number("SELECT count(*) FROM pgqueuer.history").await,
+        200
+    );
+    assert_eq!(
+        stage.number("SELECT count(*) FROM pgqueuer.jobs").await,
+        200
+    );
 }
 
 #[cfg(unix)]
@@ -179,7 +208,12 @@ async fn sigterm_lets_running_jobs_finish_and_leaves_the_rest() {
 async fn a_second_signal_does_not_wait() {
     let stage = Stage::set().await;
     let worker = stage.worker(&["--grace", "10m"]);
-    let id = Nap { milliseconds: 600_000 }.enqueue(&stage.pool).await.unwrap();
+    let id = Nap {
+        milliseconds: 600_000,
+    }
+    .enqueue(&stage.pool)
+    .await
+    .unwrap();
     stage.until(BEGAN, 1, SOON).await;
 
     send("-INT", &worker);
@@ -194,14 +228,21 @@ async fn a_second_signal_does_not_wait() {
 async fn another_worker_takes_over_the_jobs_of_a_killed_one() {
     let stage = Stage::set().await;
     let victim = stage.worker(&[]);
-    let id = Nap { milliseconds: 1_500 }.enqueue(&stage.pool).await.unwrap();
+    let id = Nap {
+        milliseconds: 1_500,
+    }
+    .enqueue(&stage.pool)
+    .await
+    .unwrap();
     stage.until(BEGAN, 1, SOON).await;
     send("-KILL", &victim);
     end_of(victim, SOON).await;
 
     let heir = stage.worker(&[]);
     stage.until(ENDED, 1, SOON).await;
-    stage.until("SELECT count(*) FROM pgqueuer.history", 1, SOON).await;
+    stage
+        .until("SELECT count(*) FROM pgqueuer.history", 1, SOON)
+        .await;
     send("-TERM", &heir);
     end_of(heir, SOON).await;
 
@@ -236,7 +277,10 @@ async fn a_job_that_kills_its_worker_is_held_after_its_attempts() {
 async fn a_job_that_panics_is_retried_and_then_held() {
     let stage = Stage::set().await;
     let message = "out of cheese".to_owned();
-    let id = PanicEachTime { message }.enqueue(&stage.pool).await.unwrap();
+    let id = PanicEachTime { message }
+        .enqueue(&stage.pool)
+        .await
+        .unwrap();
 
     let worker = stage.worker(&[]);
     let held = "SELECT count(*) FROM pgqueuer.jobs WHERE state = 'held'";
@@ -249,5 +293,10 @@ async fn a_job_that_panics_is_retried_and_then_held() {
     let failure = &job.failures[2];
     assert_eq!(failure.reason, FailureReason::Panic);
     assert!(failure.message.contains("out of cheese"), "{failure:?}");
-    assert!(failure.backtrace.as_ref().is_some_and(|it| it.contains("panic_each_time")));
+    assert!(
+        failure
+            .backtrace
+            .as_ref()
+            .is_some_and(|it| it.contains("panic_each_time"))
+    );
 }

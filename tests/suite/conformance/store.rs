@@ -2,6 +2,7 @@
 
 mod bell;
 mod claim;
+mod claim_bounded;
 mod claim_onward;
 mod enqueue;
 mod failures;

@@ -98,6 +98,7 @@ async fn look(
         session,
         kinds,
         limit,
+        bounds: &[],
         look,
     };
     store.claim(&request).await.unwrap()

@@ -88,8 +88,8 @@ async fn claims_nothing_more(pgq: &PgQueuer) {
     journal.wait_for(1).await;
 
     running.stop.cancel();
-    // Whatever wakes it first, it sees that it is to stop.
-    tokio::task::yield_now().await;
+    // The word goes from one task to another, and nothing tells when it has arrived.
+    tokio::time::sleep(Duration::from_millis(250)).await;
     let late = PassTheGate {}.enqueue(pgq).await.unwrap();
     gate.notify_one();
     let report = running.stopped().await;

@@ -184,6 +184,7 @@ async fn leaves_no_session_behind(pgq: &PgQueuer) {
         session: next,
         kinds: &["note"],
         limit: 1,
+        bounds: &[],
         look: Look::Everywhere,
     };
     enqueue_notes(pgq, 1).await;

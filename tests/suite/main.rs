@@ -1,0 +1,13 @@
+//! The specification of pgqueuer, as one test binary.
+//!
+//! [`conformance`] says what a store and the runtime on top of it must do, and runs each
+//! case on both stores. [`processes`] stops and kills real workers, [`cli`] runs the
+//! commands, and [`ui`] has what the attributes refuse. [`backend`] makes a fresh queue for
+//! each case, [`support`] has the helpers, which return data: assertions stay in the cases.
+
+mod backend;
+mod cli;
+mod conformance;
+mod processes;
+mod support;
+mod ui;
