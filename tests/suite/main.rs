@@ -5,6 +5,8 @@
 //! commands, and [`ui`] has what the attributes refuse. [`backend`] makes a fresh queue for
 //! each case, [`support`] has the helpers, which return data: assertions stay in the cases.
 
+#![cfg(test)]
+
 mod backend;
 mod cli;
 mod conformance;

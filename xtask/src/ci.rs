@@ -73,8 +73,6 @@ fn doc() -> Result {
     let mut command = cargo(&[
         "doc",
         "--workspace",
-        "--exclude",
-        "pgqueuer-tests",
         "--no-deps",
         "--all-features",
         "--locked",

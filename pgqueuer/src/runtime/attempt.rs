@@ -306,7 +306,10 @@ fn verdict(descriptor: &JobDescriptor, job: &ClaimedJob, end: End) -> Verdict {
             };
         }
         End::Undecodable(message) => {
-            warn!(error = message, "the payload does not decode; holding the job");
+            warn!(
+                error = message,
+                "the payload does not decode; holding the job"
+            );
             return held(failure(job, FailureReason::Undecodable, &message, None));
         }
         End::Panicked(panic) => (
@@ -340,7 +343,10 @@ fn verdict(descriptor: &JobDescriptor, job: &ClaimedJob, end: End) -> Verdict {
             held(failure)
         }
         OnFailure::Discard => {
-            warn!(error = message, "failed for the last time; discarding the job");
+            warn!(
+                error = message,
+                "failed for the last time; discarding the job"
+            );
             ended(
                 Settled::Discarded,
                 Ending::Discarded,
