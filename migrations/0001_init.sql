@@ -48,6 +48,8 @@ CREATE TABLE pgqueuer.jobs (
     headers      jsonb,
     -- The last ten failures, oldest first.
     failures     jsonb,
+    -- A job is due at a time that a clock can show.
+    CONSTRAINT jobs_run_at_range CHECK (isfinite(run_at) AND run_at < '10000-01-01'),
     CONSTRAINT jobs_kind_length CHECK (char_length(kind) BETWEEN 1 AND 128),
     CONSTRAINT jobs_payload_size CHECK (octet_length(payload) <= 33554432)
 ) WITH (
@@ -91,13 +93,14 @@ CREATE TABLE pgqueuer.history (
     failures    jsonb
 );
 
--- Both columns grow with the table, so a block-range index finds a job, and what has
--- expired, at a thousandth of the cost of a b-tree per finished job.
+-- For looking up a job, which people do. Ids roughly grow with the table, so a block-range
+-- index will do, at a thousandth of the cost of a b-tree per finished job. It reads more
+-- once the space of pruned records is used again.
 CREATE INDEX history_job_idx ON pgqueuer.history USING brin (job_id)
     WITH (pages_per_range = 32, autosummarize = on);
 
-CREATE INDEX history_expires_idx ON pgqueuer.history USING brin (expires_at)
-    WITH (pages_per_range = 32, autosummarize = on);
+-- For pruning. Records that were written together expire together, and share one entry.
+CREATE INDEX history_expires_idx ON pgqueuer.history (expires_at);
 
 -- What workers know about their kinds, for tools that do not have the types.
 CREATE TABLE pgqueuer.kinds (
@@ -117,7 +120,8 @@ CREATE TABLE pgqueuer.schedules (
     kind      text        PRIMARY KEY,
     rule      text        NOT NULL,
     next_tick timestamptz NOT NULL,
-    last_tick timestamptz
+    last_tick timestamptz,
+    CONSTRAINT schedules_next_tick_range CHECK (isfinite(next_tick) AND next_tick < '10000-01-01')
 );
 
 -- The failures of a job with one more, which is stamped; only the last ten are kept.

@@ -34,7 +34,7 @@ pub struct WorkerConfig {
     /// How often to look for jobs when nothing rings the bell; also the longest that a
     /// delayed job can be late. Spread by 10 %, so that workers do not look together.
     ///
-    /// Default: 1 s. At least 10 ms.
+    /// Default: 1 s. From 10 ms to 1 h.
     pub poll_interval: Duration,
 
     /// Whether to use `LISTEN`. Without it (a pooler in transaction mode, say) idle workers
@@ -91,8 +91,10 @@ impl WorkerConfig {
             format!("name is {name_length} characters long, at most 200 without NUL")
         } else if !(1..=10_000).contains(&self.concurrency) {
             format!("concurrency is {}, from 1 to 10000", self.concurrency)
-        } else if self.poll_interval < Duration::from_millis(10) {
-            format!("poll_interval is {:?}, at least 10ms", self.poll_interval)
+        } else if self.poll_interval < Duration::from_millis(10)
+            || self.poll_interval > Duration::from_secs(3600)
+        {
+            format!("poll_interval is {:?}, from 10ms to 1h", self.poll_interval)
         } else if self.lease < Duration::from_secs(3) || self.lease > Duration::from_secs(3600) {
             format!("lease is {:?}, from 3s to 1h", self.lease)
         } else if !(1..=10_000).contains(&self.settle_batch) {

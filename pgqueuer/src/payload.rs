@@ -16,8 +16,8 @@
 //! that serde can: it encodes untagged enums, `flatten` or
 //! `skip_serializing_if`, and then cannot decode them. So the producer decodes
 //! what it has encoded, encodes that again and compares. A value that does not
-//! come back the same goes as JSON. (Hash maps and sets of several entries may
-//! go either way, since their order differs each time.)
+//! come back the same goes as JSON. (Hash maps and sets of several entries go
+//! either way, since their order differs each time.)
 //!
 //! The other codec is one JSON object for the whole job. Every worker reads it
 //! for every kind, because that is what SQL, the command line and other

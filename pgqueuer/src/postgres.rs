@@ -87,7 +87,7 @@ impl PostgresStore {
     }
 
     fn dedicated(&self) -> Dedicated {
-        Dedicated::new(self.pool.connect_options())
+        Dedicated::new(self.pool.clone())
     }
 
     fn lease(&self) -> &PgPool {

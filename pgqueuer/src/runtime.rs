@@ -42,7 +42,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, error, info, info_span};
 
 use crate::{
-    error::{Chain, Result},
+    error::{Error, ErrorKind, Result},
     store::{KindRecord, Store},
     worker::Worker,
 };
@@ -115,26 +115,33 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
         "worker started"
     );
 
-    let renewal = spawn(sessions.clone().renew());
+    let renewal = spawn(&stop, sessions.clone().renew());
     let (settler, settling) = Settler::start(Arc::clone(&store), &config);
-    let settling = spawn(settling);
+    let settling = spawn(&stop, settling);
     let wakeups = Wakeups::new(&config);
-    let listening = spawn(wakeups.clone().listen(Arc::clone(&store)));
+    let listening = spawn(&stop, wakeups.clone().listen(Arc::clone(&store)));
     let attempts = Attempts::new(Arc::clone(&registry), resources, settler.clone());
     // If this future is dropped, the handlers are dropped, too, before the lease runs out and
     // others run their jobs.
     let _cut_off = attempts.cut_off_on_drop();
-    let upkeep = spawn(upkeep::run(
-        Arc::clone(&store),
-        wakeups.clone(),
-        config.clone(),
-        stop.graceful.clone(),
-    ));
-    let scheduling = spawn(scheduler::run(
-        Arc::clone(&store),
-        Arc::clone(&registry),
-        stop.graceful.clone(),
-    ));
+    let upkeep = spawn(
+        &stop,
+        upkeep::run(
+            Arc::clone(&store),
+            sessions.clone(),
+            wakeups.clone(),
+            config.clone(),
+            stop.graceful.clone(),
+        ),
+    );
+    let scheduling = spawn(
+        &stop,
+        scheduler::run(
+            Arc::clone(&store),
+            Arc::clone(&registry),
+            stop.graceful.clone(),
+        ),
+    );
 
     let fetcher = Fetcher {
         store: Arc::clone(&store),
@@ -150,27 +157,55 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
     // A drain ends by itself: the other loops are still to be told.
     stop.graceful.cancel();
     info!(running = attempts.running(), "worker stops");
-    end_of(upkeep).await;
-    end_of(scheduling).await;
+    end_of(upkeep, &stop).await;
+    end_of(scheduling, &stop).await;
     drop(listening);
     attempts.finish(config.shutdown_grace, &stop.now).await;
     settler.finish();
-    end_of(settling).await;
+    // It ends by itself in a while, whatever the store does.
+    let _ = settling.await;
     sessions.close().await;
-    end_of(renewal).await;
+    end_of(renewal, &stop).await;
     let report = settler.report();
     info!(?report, "worker stopped");
     Ok(report)
 }
 
-/// A loop of a worker. It ends with the future that started it, whatever becomes of that.
-fn spawn(work: impl Future<Output = ()> + Send + 'static) -> AbortOnDropHandle<()> {
-    AbortOnDropHandle::new(tokio::spawn(work.in_current_span()))
+/// Starts a loop of a worker. It ends with the future that started it, whatever becomes of
+/// that. If it panics, which is a mistake of ours, the worker stops: half a worker would hold
+/// its jobs and not finish them.
+fn spawn(stop: &Stop, work: impl Future<Output = ()> + Send + 'static) -> AbortOnDropHandle<()> {
+    let graceful = stop.graceful.clone();
+    let guarded = async move {
+        if let Err(panic) = panics::catch(work).await {
+            error!(
+                error = panic.message,
+                "a loop of the worker has panicked; the worker stops"
+            );
+            graceful.cancel();
+        }
+    };
+    AbortOnDropHandle::new(tokio::spawn(guarded.in_current_span()))
 }
 
-async fn end_of(work: AbortOnDropHandle<()>) {
-    if let Err(error) = work.await {
-        error!(error = %Chain(&error), "a loop of the worker has panicked");
+/// Waits for a loop to end, but not when there is no time for that.
+async fn end_of(work: AbortOnDropHandle<()>, stop: &Stop) {
+    // An error is an abort, which only the end of this future does.
+    let _ = stop.now.run_until_cancelled(work).await;
+}
+
+/// How long a call of the store may take. Far longer than any should: it is for a connection
+/// whose other end has gone without a word, which would be waited for a quarter of an hour.
+const LONGEST_CALL: Duration = Duration::from_secs(30);
+
+/// Gives up a call that takes too long. What it has done by then is for the caller to find out.
+async fn in_time<T>(limit: Duration, call: impl Future<Output = Result<T>>) -> Result<T> {
+    match tokio::time::timeout(limit, call).await {
+        Ok(result) => result,
+        Err(_) => Err(Error::new(
+            ErrorKind::Database,
+            format!("the database did not answer within {limit:?}"),
+        )),
     }
 }
 

@@ -251,6 +251,38 @@ async fn another_worker_takes_over_the_jobs_of_a_killed_one() {
     assert_eq!(job.failures[0].reason, FailureReason::Crash);
 }
 
+/// All leases have run out when the database was away. Who comes first must not take the jobs
+/// of those who are about to renew.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_starts_after_an_outage_leaves_the_living_alone() {
+    let stage = Stage::set().await;
+    let living = stage.worker(&[]);
+    let milliseconds = 3_000;
+    let id = Nap { milliseconds }.enqueue(&stage.pool).await.unwrap();
+    stage.until(BEGAN, 1, SOON).await;
+    send("-STOP", &living);
+    sqlx::query("UPDATE pgqueuer.sessions SET expires_at = now() - interval '1 second'")
+        .execute(&stage.pool)
+        .await
+        .unwrap();
+
+    let newcomer = stage.worker(&[]);
+    stage.until(SESSIONS, 2, SOON).await;
+    send("-CONT", &living);
+
+    stage
+        .until("SELECT count(*) FROM pgqueuer.history", 1, SOON)
+        .await;
+    for worker in [living, newcomer] {
+        send("-TERM", &worker);
+        assert!(end_of(worker, SOON).await.success());
+    }
+    let job = stage.pgq.get_job(id).await.unwrap().unwrap();
+    assert_eq!((job.state, job.attempt), (JobState::Completed, 1));
+    assert_eq!(job.failures, []);
+}
+
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_kills_its_worker_is_held_after_its_attempts() {

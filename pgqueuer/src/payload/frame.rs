@@ -42,9 +42,13 @@ impl FrameWriter {
     where
         T: Serialize + DeserializeOwned,
     {
-        match faithful_bincode(value) {
-            Some(encoded) => self.push(name, BINCODE, &encoded),
-            None => self.json_argument(name, value),
+        match bincode(value) {
+            Bincode::Same(encoded) => self.push(name, BINCODE, &encoded),
+            Bincode::Reordered(encoded) => match self.encode_json(name, value) {
+                Ok(json) => self.push(name, JSON, &json),
+                Err(_) => self.push(name, BINCODE, &encoded),
+            },
+            Bincode::Different => self.json_argument(name, value),
         }
     }
 
@@ -55,6 +59,14 @@ impl FrameWriter {
     /// [`ErrorKind::Payload`](crate::ErrorKind::Payload) if JSON cannot carry the
     /// value there and back, or if the payload has grown too large.
     pub fn json_argument<T>(self, name: &str, value: &T) -> Result<Self>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        let encoded = self.encode_json(name, value)?;
+        self.push(name, JSON, &encoded)
+    }
+
+    fn encode_json<T>(&self, name: &str, value: &T) -> Result<Vec<u8>>
     where
         T: Serialize + DeserializeOwned,
     {
@@ -69,7 +81,7 @@ impl FrameWriter {
         // Some values (a float that is not a number) are written and then cannot
         // be read. The producer should hear of it, not the operator.
         serde_json::from_slice::<T>(&encoded).map_err(|it| failed("read back from JSON", it))?;
-        self.push(name, JSON, &encoded)
+        Ok(encoded)
     }
 
     /// Ends the payload.
@@ -102,12 +114,27 @@ impl FrameWriter {
     }
 }
 
-/// The value as bincode, if it comes back the same.
-fn faithful_bincode<T: Serialize + DeserializeOwned>(value: &T) -> Option<Vec<u8>> {
-    let encoded = binary::encode(value).ok()?;
-    let decoded = binary::decode(PhantomData::<T>, &encoded).ok()?;
-    let again = binary::encode(&decoded).ok()?;
-    (again == encoded).then_some(encoded)
+/// A value as bincode, by how it comes back.
+enum Bincode {
+    Same(Vec<u8>),
+    /// Of the same length, as a hash map does, whose order differs each time. JSON is the
+    /// safer way for it, if JSON has one: its keys must be text.
+    Reordered(Vec<u8>),
+    Different,
+}
+
+fn bincode<T: Serialize + DeserializeOwned>(value: &T) -> Bincode {
+    let there_and_back = || {
+        let encoded = binary::encode(value).ok()?;
+        let decoded = binary::decode(PhantomData::<T>, &encoded).ok()?;
+        let again = binary::encode(&decoded).ok()?;
+        Some((encoded, again))
+    };
+    match there_and_back() {
+        Some((encoded, again)) if encoded == again => Bincode::Same(encoded),
+        Some((encoded, again)) if encoded.len() == again.len() => Bincode::Reordered(encoded),
+        Some(_) | None => Bincode::Different,
+    }
 }
 
 /// Reads a framed payload. The message names the argument at fault.

@@ -99,6 +99,15 @@ fn what_bincode_does_not_carry_comes_back_all_the_same() {
 }
 
 #[test]
+fn maps_without_text_for_keys_come_back_whatever_their_order() {
+    for size in 0..20_u8 {
+        let map: std::collections::HashMap<(u8, u8), u8> =
+            (0..size).map(|it| ((it, it), it)).collect();
+        comes_back(&map);
+    }
+}
+
+#[test]
 fn what_neither_codec_carries_is_refused_by_name() {
     let keys_are_not_text = BTreeMap::from([(Untagged::Number(1).key(), Untagged::Number(2))]);
 

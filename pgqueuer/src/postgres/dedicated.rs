@@ -4,15 +4,16 @@
 //! statement (measured: a fifth of the time of a drain). Claiming and settling do one
 //! thing at a time, all the time, so each has a connection of its own instead.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
+use sqlx::{Connection as _, PgConnection, PgPool};
 use tokio::sync::{Mutex, MutexGuard};
 
 /// A connection that is made when it is first needed, and again after it was lost.
 #[derive(Debug)]
 pub(super) struct Dedicated {
-    options: Arc<PgConnectOptions>,
+    /// Says how to connect: its options may change, with a password that is replaced.
+    pool: PgPool,
     connection: Mutex<Option<PgConnection>>,
 }
 
@@ -27,9 +28,9 @@ impl Dedicated {
     /// How long to wait for a server that does not answer.
     const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-    pub(super) fn new(options: Arc<PgConnectOptions>) -> Self {
+    pub(super) fn new(pool: PgPool) -> Self {
         Self {
-            options,
+            pool,
             connection: Mutex::new(None),
         }
     }
@@ -40,7 +41,8 @@ impl Dedicated {
         let connection = match place.take() {
             Some(connection) => connection,
             None => {
-                let connecting = PgConnection::connect_with(&self.options);
+                let options = self.pool.connect_options();
+                let connecting = PgConnection::connect_with(&options);
                 tokio::time::timeout(Self::CONNECT_TIMEOUT, connecting)
                     .await
                     .map_err(|_| sqlx::Error::PoolTimedOut)??

@@ -1,8 +1,9 @@
 //! Rows to the types of the seam: the only place that names columns in Rust.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use chrono::{DateTime, Utc};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sqlx::{Row, postgres::PgRow};
 
@@ -119,7 +120,7 @@ pub(super) fn next_tick(row: &PgRow) -> sqlx::Result<NextTick> {
 pub(super) fn job_record(row: &PgRow) -> sqlx::Result<JobRecord> {
     let bytes: Option<Vec<u8>> = row.try_get("payload")?;
     let tag: Option<&str> = row.try_get("codec")?;
-    let failures: Option<Value> = row.try_get("failures")?;
+    let failures: Option<&str> = row.try_get("failures")?;
     Ok(JobRecord {
         id: job_id(row)?,
         kind: row.try_get("kind")?,
@@ -167,12 +168,11 @@ fn codec(tag: &str) -> Codec {
     }
 }
 
-/// Headers may have been written by anyone with SQL. What is not text is shown as JSON;
-/// one odd row must not spoil the claim that it is in.
-fn headers(column: Option<Value>) -> Headers {
-    let Some(Value::Object(entries)) = column else {
-        return Headers::new();
-    };
+/// Headers may have been written by anyone with SQL. What is not text is shown as JSON, and
+/// what is not JSON to serde (a number too large for it, say) is left out: one odd row must
+/// not spoil the claim that it is in.
+fn headers(column: Option<&str>) -> Headers {
+    let entries: BTreeMap<String, Value> = lenient(column);
     let text = |value| match value {
         Value::String(text) => text,
         other => other.to_string(),
@@ -183,12 +183,16 @@ fn headers(column: Option<Value>) -> Headers {
         .collect()
 }
 
-fn read_failures(column: Option<Value>) -> Vec<Failure> {
-    let Some(Value::Array(entries)) = column else {
-        return Vec::new();
-    };
+fn read_failures(column: Option<&str>) -> Vec<Failure> {
+    let entries: Vec<Value> = lenient(column);
     entries
         .into_iter()
         .filter_map(|entry| serde_json::from_value(entry).ok())
         .collect()
+}
+
+fn lenient<T: DeserializeOwned + Default>(column: Option<&str>) -> T {
+    column
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default()
 }

@@ -61,12 +61,24 @@ impl SchemaName {
     /// Puts this schema into a statement that was written for the schema `pgqueuer`.
     pub(super) fn render(&self, sql: &str) -> String {
         let quoted = self.quoted();
-        sql.replace("pgqueuer.", &format!("{quoted}."))
-            .replace(
-                "SCHEMA IF NOT EXISTS pgqueuer",
-                &format!("SCHEMA IF NOT EXISTS {quoted}"),
-            )
-            .replace("ON SCHEMA pgqueuer", &format!("ON SCHEMA {quoted}"))
+        let mut rendered = String::with_capacity(sql.len() + sql.len() / 8);
+        let mut parts = sql.split("pgqueuer");
+        let mut before = parts.next().unwrap_or_default();
+        rendered.push_str(before);
+        // In one pass: a name that was put in is not looked at again.
+        for after in parts {
+            let names_the_schema = after.starts_with('.')
+                || before.ends_with("SCHEMA IF NOT EXISTS ")
+                || before.ends_with("ON SCHEMA ");
+            rendered.push_str(if names_the_schema {
+                &quoted
+            } else {
+                "pgqueuer"
+            });
+            rendered.push_str(after);
+            before = after;
+        }
+        rendered
     }
 }
 
@@ -79,5 +91,29 @@ impl Default for SchemaName {
 impl std::fmt::Display for SchemaName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_put_in_wherever_the_schema_is_named_and_nowhere_else() {
+        let sql = "CREATE SCHEMA IF NOT EXISTS pgqueuer; -- of pgqueuer\nSELECT 'pgqueuer.x', pgqueuer.y();";
+        let schema = SchemaName::parse("a b").unwrap();
+        assert_eq!(
+            schema.render(sql),
+            "CREATE SCHEMA IF NOT EXISTS \"a b\"; -- of pgqueuer\nSELECT '\"a b\".x', \"a b\".y();"
+        );
+    }
+
+    #[test]
+    fn a_name_that_looks_like_sql_stays_a_name() {
+        let schema = SchemaName::parse("x ON SCHEMA pgqueuer.; DROP TABLE y").unwrap();
+        assert_eq!(
+            schema.render("SELECT pgqueuer.z"),
+            "SELECT \"x ON SCHEMA pgqueuer.; DROP TABLE y\".z"
+        );
     }
 }

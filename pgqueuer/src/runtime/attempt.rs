@@ -173,8 +173,7 @@ impl Attempts {
                 Err(error) => End::Outcome(Outcome::Failed(Chain(&error).to_string())),
             }
         });
-        let mut handler =
-            std::pin::pin!(async move { handler.await.unwrap_or_else(End::Panicked) });
+        let mut handler = Box::pin(async move { handler.await.unwrap_or_else(End::Panicked) });
 
         let cut_off = tokio::select! {
             biased;
@@ -185,19 +184,31 @@ impl Attempts {
             () = session.lost.cancelled() => End::CutOff,
         };
         cancellation.cancel();
-        self.after_cancel(handler, cut_off).await
+        let end = self.after_cancel(&mut handler, cut_off).await;
+        // What it drops may panic as well as what it runs.
+        match panics::catch(async { drop(handler) }).await {
+            Ok(()) => end,
+            Err(panic) => {
+                warn!(
+                    error = panic.message,
+                    "a cancelled handler panicked while it was dropped"
+                );
+                end
+            }
+        }
     }
 
     /// Lets a cancelled handler clean up. If it comes to a good end, that counts.
     async fn after_cancel(
         &self,
-        handler: Pin<&mut impl Future<Output = End>>,
+        handler: &mut Pin<Box<impl Future<Output = End>>>,
         cut_off: End,
     ) -> End {
         tokio::select! {
             biased;
             end = handler => match end {
-                End::Outcome(Outcome::Failed(_)) => cut_off,
+                // It failed because it was cancelled, for all we know.
+                End::Outcome(Outcome::Failed(_) | Outcome::Retry(..)) | End::Panicked(_) => cut_off,
                 finished => finished,
             },
             () = self.drop_now.cancelled() => cut_off,

@@ -14,8 +14,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::{
-    Mode, Patience,
+    LONGEST_CALL, Mode, Patience,
     attempt::Attempts,
+    in_time,
     session::Sessions,
     settler::Settler,
     slots::{Group, Slots},
@@ -93,7 +94,13 @@ impl Fetcher {
             if self.wakeups.was_rung() {
                 outlook.look_anew();
             }
-            if let Err(error) = self.claim_round(&mut outlook).await {
+            // A stop need not wait for the store: what a claim that is cut off has taken is
+            // given back with the session.
+            let claiming = self.claim_round(&mut outlook);
+            let Some(result) = stop.run_until_cancelled(claiming).await else {
+                return;
+            };
+            if let Err(error) = result {
                 warn!(error = %Chain(&error), "failed to claim jobs");
                 outlook.look_anew();
                 outlook.is_unsure = true;
@@ -178,7 +185,7 @@ impl Fetcher {
             bounds: &bounds,
             look,
         };
-        let jobs = self.store.claim(&request).await?;
+        let jobs = in_time(LONGEST_CALL, self.store.claim(&request)).await?;
 
         let claimed = jobs.len();
         let of_line = |line: &Line<'_>| {
@@ -202,7 +209,9 @@ impl Fetcher {
     /// they would be this worker's as long as it lives.
     async fn reconcile(&self) -> Result<()> {
         let session = self.sessions.current();
-        let given_back = self.store.reconcile(session.id, &session.held()).await?;
+        let held = session.held();
+        let reconciling = self.store.reconcile(session.id, &held);
+        let given_back = in_time(LONGEST_CALL, reconciling).await?;
         if given_back > 0 {
             warn!(given_back, "gave back jobs of a claim whose reply was lost");
         }
@@ -223,11 +232,13 @@ impl Fetcher {
         }
         self.settler.flushed().await;
         let settled = async {
-            let promotion = self.store.promote(Self::PROMOTE).await?;
+            let promotion = in_time(LONGEST_CALL, self.store.promote(Self::PROMOTE)).await?;
             // What was settled may have become available again.
             let claimed = self.claim_round(outlook).await?;
             // A job that was claimed just now may be through already, and not yet written.
-            Ok::<bool, Error>(promotion.promoted == 0 && claimed == 0)
+            let nothing_left = promotion.promoted == 0 && claimed == 0;
+            // A session that is gone claims nothing either.
+            Ok::<bool, Error>(nothing_left && self.sessions.is_alive().await?)
         };
         match settled.await {
             Ok(is_drained) => is_drained,

@@ -9,7 +9,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::Patience;
+use super::{LONGEST_CALL, Patience, in_time};
 use crate::{
     error::{Chain, Error, Result},
     payload::{Codec, Payload},
@@ -59,7 +59,12 @@ pub(super) async fn run(store: Arc<dyn Store>, registry: Arc<Registry>, stop: Ca
     let kinds: Vec<&str> = rules.keys().copied().collect();
     let mut patience = Patience::default();
     while !stop.is_cancelled() {
-        let wait = match tick_all(&*store, &rules, &kinds).await {
+        let ticking = tick_all(&*store, &rules, &kinds);
+        // A stop need not wait for the store: a tick is carried out or it is not.
+        let Some(result) = stop.run_until_cancelled(ticking).await else {
+            return;
+        };
+        let wait = match result {
             Ok(wait) => {
                 patience.reset();
                 wait
@@ -79,17 +84,32 @@ async fn tick_all(
     rules: &HashMap<&str, (&JobDescriptor, Ticks)>,
     kinds: &[&str],
 ) -> Result<Duration> {
-    for tick in store.next_ticks(kinds).await? {
+    let next_ticks = in_time(LONGEST_CALL, store.next_ticks(kinds)).await?;
+    if next_ticks.is_empty() {
+        // Somebody has deleted the rows. They are back when a worker starts.
+        return Ok(LONGEST_WAIT);
+    }
+    let mut failed = false;
+    for tick in next_ticks {
         // Soonest first: the others are later still.
         if tick.at > tick.now {
             let wait = (tick.at - tick.now).to_std().unwrap_or_default();
-            return Ok(wait.min(LONGEST_WAIT));
+            return Ok(if failed {
+                LONGEST_WAIT
+            } else {
+                wait.min(LONGEST_WAIT)
+            });
         }
         if let Some((job, ticks)) = rules.get(tick.kind.as_str()) {
-            carry_out(store, job, ticks, &tick).await?;
+            // One that fails must not keep the others from ticking.
+            if let Err(error) = carry_out(store, job, ticks, &tick).await {
+                warn!(error = %Chain(&error), job.kind, "failed to carry out a tick");
+                failed = true;
+            }
         }
     }
-    Ok(Duration::ZERO)
+    // All were due, and have moved on, or will be tried again in a while.
+    Ok(if failed { LONGEST_WAIT } else { Duration::ZERO })
 }
 
 async fn carry_out(
@@ -116,7 +136,7 @@ async fn carry_out(
             run_at: RunAt::Now,
         },
     };
-    if let Some(id) = store.tick(&tick).await? {
+    if let Some(id) = in_time(LONGEST_CALL, store.tick(&tick)).await? {
         info!(job.id = %id, job.kind, due = %due.at, "a schedule ticked");
     }
     Ok(())

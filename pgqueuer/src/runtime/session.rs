@@ -8,13 +8,13 @@
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::Patience;
+use super::{Patience, in_time};
 use crate::{
     config::WorkerConfig,
     error::{Chain, Result},
@@ -64,12 +64,21 @@ pub(super) struct Sessions {
     worker: String,
     lease: Duration,
     current: Arc<RwLock<Session>>,
+    steadiness: Arc<Mutex<Steadiness>>,
     closed: CancellationToken,
+}
+
+/// How well the renewals go: who has just been cut off is no judge of the others.
+#[derive(Clone, Copy, Debug)]
+struct Steadiness {
+    renewed: Instant,
+    /// Since when no renewal was late.
+    since: Instant,
 }
 
 impl Sessions {
     /// How long closing may take before it is left to the lease to run out.
-    const CLOSING: Duration = Duration::from_secs(5);
+    const CLOSING: Duration = Duration::from_secs(10);
 
     pub(super) async fn open(store: Arc<dyn Store>, config: &WorkerConfig) -> Result<Self> {
         let id = store.open_session(&config.name, config.lease).await?;
@@ -78,6 +87,10 @@ impl Sessions {
             worker: config.name.clone(),
             lease: config.lease,
             current: Arc::new(RwLock::new(Session::new(id))),
+            steadiness: Arc::new(Mutex::new(Steadiness {
+                renewed: Instant::now(),
+                since: Instant::now(),
+            })),
             closed: CancellationToken::new(),
         })
     }
@@ -87,15 +100,52 @@ impl Sessions {
         current.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Whether a lease that has run out means that its worker is dead.
+    ///
+    /// When the database was away, all leases have run out. Then the living must be given the
+    /// time to renew theirs, and a worker that has just started cannot know whether that is
+    /// the case. A failed renewal is repeated at least every sixth of the lease.
+    pub(super) fn may_judge_others(&self) -> bool {
+        let steadiness = *self.lock_steadiness();
+        steadiness.renewed.elapsed() < self.lease / 2
+            && steadiness.since.elapsed() >= self.lease / 2
+    }
+
+    fn lock_steadiness(&self) -> MutexGuard<'_, Steadiness> {
+        self.steadiness
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_renewal(&self) {
+        let now = Instant::now();
+        let mut steadiness = self.lock_steadiness();
+        if steadiness.renewed.elapsed() > self.lease / 2 {
+            steadiness.since = now;
+        }
+        steadiness.renewed = now;
+    }
+
+    /// Whether the jobs of this worker are still its own; makes sure that they stay so.
+    pub(super) async fn is_alive(&self) -> Result<bool> {
+        let session = self.current();
+        in_time(
+            self.lease / 3,
+            self.store.renew_session(session.id, self.lease),
+        )
+        .await
+    }
+
     /// Renews the session until it is closed.
     pub(super) async fn renew(self) {
         let mut patience = Patience::default();
         let mut wait = self.lease / 3;
         while self.pause(wait).await {
             let session = self.current();
-            wait = match self.store.renew_session(session.id, self.lease).await {
+            wait = match self.is_alive().await {
                 Ok(true) => {
                     patience.reset();
+                    self.note_renewal();
                     self.lease / 3
                 }
                 Ok(false) => {
@@ -104,11 +154,10 @@ impl Sessions {
                     self.begin_another().await;
                     self.lease / 3
                 }
-                // The lease outlasts two failed renewals, and nobody can take over the jobs
-                // while the database is away.
+                // Nobody can take over the jobs while the database is away.
                 Err(error) => {
                     warn!(error = %Chain(&error), "failed to renew the session");
-                    patience.next_wait()
+                    patience.next_wait().min(self.lease / 6)
                 }
             };
         }
@@ -142,6 +191,8 @@ impl Sessions {
 
     /// Ends the session; the renewal ends with it.
     pub(super) async fn close(&self) {
+        // The renewal first: it would take the closed session for a lost one.
+        self.closed.cancel();
         let session = self.current();
         let closing = self.store.close_session(session.id);
         match tokio::time::timeout(Self::CLOSING, closing).await {
@@ -151,6 +202,5 @@ impl Sessions {
             }
             Err(_) => warn!("closing the session took too long; its lease will run out"),
         }
-        self.closed.cancel();
     }
 }

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use super::{Patience, Report, session::Session};
+use super::{LONGEST_CALL, Patience, Report, in_time, session::Session};
 use crate::{
     config::WorkerConfig,
     error::Chain,
@@ -263,7 +263,7 @@ impl Writer {
         };
         tokio::pin!(give_up);
         loop {
-            let attempt = self.store.settle(session, settlements);
+            let attempt = in_time(LONGEST_CALL, self.store.settle(session, settlements));
             let error = tokio::select! {
                 result = attempt => match result {
                     Ok(refused) => return Some(refused),

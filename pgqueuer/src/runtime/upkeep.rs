@@ -9,13 +9,15 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::{Patience, spread, wakeups::Wakeups};
+use super::{LONGEST_CALL, Patience, in_time, session::Sessions, spread, wakeups::Wakeups};
 use crate::{
     config::WorkerConfig,
     error::{Chain, Result},
     store::{JobState, Store},
 };
 
+/// How long a rescue may take: it reads the whole table.
+const LONGEST_RESCUE: Duration = Duration::from_secs(600);
 /// How many jobs become available in one statement.
 const PROMOTE: u32 = 1000;
 /// How many records are deleted in one statement: short enough not to be in the way.
@@ -30,12 +32,13 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 /// Promotes, rescues and prunes until told to stop.
 pub(super) async fn run(
     store: Arc<dyn Store>,
+    sessions: Sessions,
     wakeups: Wakeups,
     config: WorkerConfig,
     stop: CancellationToken,
 ) {
     let promoting = promote(&*store, wakeups, &stop);
-    let rescuing = every(config.lease / 3, &stop, || rescue(&*store));
+    let rescuing = every(config.lease / 3, &stop, || rescue(&*store, &sessions));
     let pruning = every(PRUNE_EVERY, &stop, || prune(&*store));
     tokio::join!(promoting, rescuing, pruning);
 }
@@ -45,7 +48,12 @@ async fn promote(store: &dyn Store, mut wakeups: Wakeups, stop: &CancellationTok
     let mut patience = Patience::default();
     while !stop.is_cancelled() {
         wakeups.was_rung();
-        let wait = match store.promote(PROMOTE).await {
+        // A stop need not wait for the store: what is cut off is done again, or by others.
+        let promoting = in_time(LONGEST_CALL, store.promote(PROMOTE));
+        let Some(promotion) = stop.run_until_cancelled(promoting).await else {
+            return;
+        };
+        let wait = match promotion {
             // The batch was full: there may be more.
             Ok(promotion) if promotion.promoted == PROMOTE => continue,
             Ok(promotion) => {
@@ -80,7 +88,10 @@ where
 {
     let mut patience = Patience::default();
     while !stop.is_cancelled() {
-        let wait = match work().await {
+        let Some(result) = stop.run_until_cancelled(work()).await else {
+            return;
+        };
+        let wait = match result {
             Ok(()) => {
                 patience.reset();
                 spread(interval, 0.2)
@@ -95,8 +106,11 @@ where
     }
 }
 
-async fn rescue(store: &dyn Store) -> Result<()> {
-    for crash in store.rescue().await? {
+async fn rescue(store: &dyn Store, sessions: &Sessions) -> Result<()> {
+    if !sessions.may_judge_others() {
+        return Ok(());
+    }
+    for crash in in_time(LONGEST_RESCUE, store.rescue()).await? {
         if crash.state == JobState::Available {
             warn!(job.id = %crash.id, job.kind = crash.kind, session = %crash.session,
                 "rescued a job of a dead worker");
@@ -111,7 +125,7 @@ async fn rescue(store: &dyn Store) -> Result<()> {
 async fn prune(store: &dyn Store) -> Result<()> {
     let mut pruned = 0;
     loop {
-        let batch = store.prune(PRUNE).await?;
+        let batch = in_time(LONGEST_CALL, store.prune(PRUNE)).await?;
         pruned += batch;
         if batch < u64::from(PRUNE) {
             break;

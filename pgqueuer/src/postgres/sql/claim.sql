@@ -50,5 +50,5 @@ RETURNING
     job.position,
     job.codec::text AS codec,
     job.payload,
-    job.headers,
+    job.headers::text AS headers,
     job.enqueued_at;

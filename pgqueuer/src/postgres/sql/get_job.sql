@@ -15,8 +15,8 @@ SELECT
     NULL::timestamptz AS finished_at,
     codec::text AS codec,
     payload,
-    headers,
-    failures
+    headers::text AS headers,
+    failures::text AS failures
 FROM pgqueuer.jobs
 WHERE id = $1
 UNION ALL
@@ -33,6 +33,6 @@ SELECT
     NULL,
     NULL,
     NULL,
-    failures
+    failures::text
 FROM pgqueuer.history
 WHERE job_id = $1;
