@@ -162,7 +162,7 @@ impl Store for PostgresStore {
     }
 
     async fn verify(&self) -> Result<()> {
-        migrate::verify(&self.pool, &self.schema).await
+        migrate::verify(&self.pool, &self.schema, &self.statements).await
     }
 
     async fn enqueue(&self, jobs: &[JobToEnqueue]) -> Result<Vec<JobId>> {

@@ -31,6 +31,7 @@ mod settler;
 mod slots;
 mod stop;
 mod upkeep;
+mod verdict;
 mod wakeups;
 
 pub(crate) use stop::Stop;

@@ -241,6 +241,9 @@ fn unknown_kind(catalog: &Catalog, kind: &str) -> Failure {
             }
         }
     }
+    if let Origin::BuiltIn = catalog.origin {
+        message += "; if it lives in another crate, add `use that_crate as _;` to `main.rs`";
+    }
     Failure::refused(message + " (--unchecked enqueues it all the same)")
 }
 

@@ -3,9 +3,11 @@
 //! `migrations/` holds forward-only SQL. What was applied is written, with a checksum, to a
 //! ledger in the schema itself; the application's own migrations are never touched.
 
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool, Row as _};
+use sqlx::{
+    AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool, Row as _, SqlSafeStr as _,
+};
 
-use super::{failure::failed_to, schema_name::SchemaName};
+use super::{failure::failed_to, schema_name::SchemaName, statements::Statements};
 use crate::error::{Error, ErrorKind, Result};
 
 /// One file of `migrations/`.
@@ -116,7 +118,11 @@ pub(super) async fn uninstall(pool: &PgPool, schema: &SchemaName) -> Result<()> 
     transaction.commit().await.map_err(&failed)
 }
 
-pub(super) async fn verify(pool: &PgPool, schema: &SchemaName) -> Result<()> {
+pub(super) async fn verify(
+    pool: &PgPool,
+    schema: &SchemaName,
+    statements: &Statements,
+) -> Result<()> {
     let failed = failed_to("check the schema");
     let mut connection = pool.acquire().await.map_err(&failed)?;
     let applied = applied(&mut connection, schema).await.map_err(&failed)?;
@@ -145,7 +151,22 @@ pub(super) async fn verify(pool: &PgPool, schema: &SchemaName) -> Result<()> {
             ));
         }
     }
-    refuse_damaged(&mut connection, schema).await
+    refuse_damaged(&mut connection, schema).await?;
+    // Whatever else was changed by hand: a statement that it spoils does not prepare.
+    for (name, statement) in statements.all() {
+        let text = statement.text().into_sql_str();
+        if let Err(error) = (&mut *connection).prepare(text).await {
+            return Err(Error::new(
+                ErrorKind::Schema,
+                format!(
+                    "schema \"{schema}\" was changed: the statement `{name}` does not fit it any \
+                     more; compare it with `pgq sql`"
+                ),
+            )
+            .because(error));
+        }
+    }
+    Ok(())
 }
 
 struct Applied {

@@ -40,6 +40,11 @@ macro_rules! statements {
                     ),)+
                 }
             }
+
+            /// All of them, with their names.
+            pub(super) fn all(&self) -> Vec<(&'static str, &Statement)> {
+                vec![$((stringify!($name), &self.$name),)+]
+            }
         }
     };
 }

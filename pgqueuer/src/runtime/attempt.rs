@@ -11,34 +11,27 @@ use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
 };
-use tracing::{Instrument, debug, warn};
+use tracing::{Instrument, warn};
 
 use super::{
     panics,
     session::Session,
     settler::{Settled, Settler},
     slots::Slot,
+    verdict::{End, Verdict},
 };
 use crate::{
     context::{Context, Inner},
     error::Chain,
-    options::OnFailure,
     outcome::Outcome,
     registry::{JobDescriptor, Registry, Start},
     resources::Resources,
-    store::{Attempted, ClaimedJob, Disposition, Ending, Failure, FailureReason, Settlement},
+    store::{ClaimedJob, Settlement},
     telemetry,
 };
 
 /// How long a handler may go on after it was cancelled, before it is dropped.
 const CANCEL_GRACE: Duration = Duration::from_secs(1);
-
-/// The longest wait that a handler can ask for: any store can add it to the time.
-const LONGEST_WAIT: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-
-/// The longest message and the longest backtrace that are kept, in bytes.
-const MAX_MESSAGE_BYTES: usize = 8 * 1024;
-const MAX_BACKTRACE_BYTES: usize = 16 * 1024;
 
 /// Starts attempts, and knows those that run.
 #[derive(Clone, Debug)]
@@ -51,16 +44,6 @@ pub(super) struct Attempts {
     cancel: CancellationToken,
     /// Not even the time to clean up is left.
     drop_now: CancellationToken,
-}
-
-/// How an attempt ended, before it is decided what that means for the job.
-enum End {
-    Outcome(Outcome),
-    Undecodable(String),
-    Panicked(panics::Caught),
-    TimedOut,
-    /// The worker stops, or has lost the job.
-    CutOff,
 }
 
 impl Attempts {
@@ -101,8 +84,7 @@ impl Attempts {
         let Some(descriptor) = self.registry.get(&job.kind) else {
             // Not reached: only kinds of the registry are claimed.
             warn!("no handler for this kind; giving the job back");
-            self.settle(&job, session, slot, Settled::GivenBack, give_back(), None)
-                .await;
+            self.settle(&job, session, slot, Verdict::give_back()).await;
             return;
         };
         let end = self.run_handler(descriptor, &job, &session).await;
@@ -111,37 +93,21 @@ impl Attempts {
             self.settler.count(Settled::Lost);
             return;
         }
-        let verdict = verdict(descriptor, &job, end);
-        self.settle(
-            &job,
-            session,
-            slot,
-            verdict.settled,
-            verdict.disposition,
-            verdict.failure,
-        )
-        .await;
+        let verdict = Verdict::of(descriptor, &job, end);
+        self.settle(&job, session, slot, verdict).await;
     }
 
-    async fn settle(
-        &self,
-        job: &ClaimedJob,
-        session: Session,
-        slot: Slot,
-        settled: Settled,
-        disposition: Disposition,
-        failure: Option<Failure>,
-    ) {
+    async fn settle(&self, job: &ClaimedJob, session: Session, slot: Slot, verdict: Verdict) {
         // First a place in the batch, then the slot: so that a store which is slow to write
         // holds up the claims, and results do not pile up in memory.
         let place = self.settler.reserve().await;
         drop(slot);
         let settlement = Settlement {
             key: job.key,
-            disposition,
-            failure,
+            disposition: verdict.disposition,
+            failure: verdict.failure,
         };
-        place.send(session, settlement, settled);
+        place.send(session, settlement, verdict.settled);
     }
 
     async fn run_handler(
@@ -255,157 +221,4 @@ async fn sleep_for(timeout: Option<Duration>) {
         Some(timeout) => tokio::time::sleep(timeout).await,
         None => std::future::pending().await,
     }
-}
-
-/// What an end means for the job.
-struct Verdict {
-    settled: Settled,
-    disposition: Disposition,
-    failure: Option<Failure>,
-}
-
-fn give_back() -> Disposition {
-    Disposition::Again {
-        after: Duration::ZERO,
-        attempted: Attempted::GivenBack,
-    }
-}
-
-fn verdict(descriptor: &JobDescriptor, job: &ClaimedJob, end: End) -> Verdict {
-    let options = &descriptor.options;
-    let span = tracing::Span::current();
-    let backoff = options.backoff.delay(job.attempt);
-    let (reason, message, backtrace, wait) = match end {
-        End::Outcome(outcome) => {
-            telemetry::record_outcome(&span, &outcome);
-            match outcome {
-                Outcome::Completed => {
-                    debug!("completed");
-                    return ended(Settled::Completed, Ending::Completed, options.retain, None);
-                }
-                Outcome::Cancelled(message) => {
-                    debug!(reason = message, "cancelled");
-                    let failure = failure(job, FailureReason::Error, &message, None);
-                    let retain = options.retain;
-                    return ended(Settled::Cancelled, Ending::Cancelled, retain, Some(failure));
-                }
-                Outcome::Snoozed(after) => {
-                    debug!(?after, "snoozed");
-                    return Verdict {
-                        settled: Settled::Snoozed,
-                        disposition: Disposition::Again {
-                            after: after.min(LONGEST_WAIT),
-                            attempted: Attempted::GivenBack,
-                        },
-                        failure: None,
-                    };
-                }
-                Outcome::Held(message) => {
-                    warn!(error = message, "held");
-                    return held(failure(job, FailureReason::Error, &message, None));
-                }
-                Outcome::Failed(message) => (FailureReason::Error, message, None, backoff),
-                Outcome::Retry(after, message) => (FailureReason::Error, message, None, after),
-            }
-        }
-        End::CutOff => {
-            debug!("cut off; giving the job back");
-            return Verdict {
-                settled: Settled::GivenBack,
-                disposition: give_back(),
-                failure: None,
-            };
-        }
-        End::Undecodable(message) => {
-            warn!(
-                error = message,
-                "the payload does not decode; holding the job"
-            );
-            return held(failure(job, FailureReason::Undecodable, &message, None));
-        }
-        End::Panicked(panic) => (
-            FailureReason::Panic,
-            panic.message,
-            panic.backtrace,
-            backoff,
-        ),
-        End::TimedOut => {
-            let timeout = options.timeout.unwrap_or_default();
-            let message = format!("took longer than its timeout of {timeout:?}");
-            (FailureReason::Timeout, message, None, backoff)
-        }
-    };
-
-    let failure = failure(job, reason, &message, backtrace);
-    if job.attempt < options.max_attempts {
-        warn!(error = message, retry_in = ?wait, "failed");
-        return Verdict {
-            settled: Settled::Retried,
-            disposition: Disposition::Again {
-                after: wait.min(LONGEST_WAIT),
-                attempted: Attempted::Counts,
-            },
-            failure: Some(failure),
-        };
-    }
-    match options.on_failure {
-        OnFailure::Hold => {
-            warn!(error = message, "failed for the last time; holding the job");
-            held(failure)
-        }
-        OnFailure::Discard => {
-            warn!(
-                error = message,
-                "failed for the last time; discarding the job"
-            );
-            ended(
-                Settled::Discarded,
-                Ending::Discarded,
-                options.retain,
-                Some(failure),
-            )
-        }
-    }
-}
-
-fn ended(settled: Settled, ending: Ending, retain: Duration, failure: Option<Failure>) -> Verdict {
-    Verdict {
-        settled,
-        disposition: Disposition::End { ending, retain },
-        failure,
-    }
-}
-
-fn held(failure: Failure) -> Verdict {
-    Verdict {
-        settled: Settled::Held,
-        disposition: Disposition::Hold,
-        failure: Some(failure),
-    }
-}
-
-fn failure(
-    job: &ClaimedJob,
-    reason: FailureReason,
-    message: &str,
-    backtrace: Option<String>,
-) -> Failure {
-    Failure {
-        attempt: job.attempt,
-        failed_at: None,
-        reason,
-        message: storable(message, MAX_MESSAGE_BYTES),
-        backtrace: backtrace.map(|it| storable(&it, MAX_BACKTRACE_BYTES)),
-    }
-}
-
-/// Text that any database can store: not too long, and without NUL, which PostgreSQL has no
-/// room for in `text` or `jsonb`.
-fn storable(text: &str, max_bytes: usize) -> String {
-    let end = text.floor_char_boundary(max_bytes);
-    let mut kept = text[..end].replace('\0', "\u{fffd}");
-    if end < text.len() {
-        kept.push('…');
-    }
-    kept
 }

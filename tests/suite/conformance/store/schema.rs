@@ -24,6 +24,7 @@ postgres_only! {
     leaves_the_objects_of_others_when_it_is_removed,
     is_refused_when_it_is_newer,
     is_refused_when_an_index_is_missing,
+    is_refused_when_a_column_is_missing,
     is_refused_when_it_was_installed_from_another_file,
     is_named_by_an_error_when_it_is_missing,
 }
@@ -117,6 +118,21 @@ async fn is_refused_when_it_is_newer(database: &Database) {
         (ErrorKind::Schema, ErrorKind::Schema)
     );
     assert!(verified.to_string().contains("9999"), "{verified}");
+}
+
+async fn is_refused_when_a_column_is_missing(database: &Database) {
+    let drop = database.sql("ALTER TABLE pgqueuer.jobs DROP COLUMN headers");
+    sqlx::query(drop).execute(database.pool()).await.unwrap();
+
+    let error = database.store().verify().await.unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::Schema);
+    assert!(
+        error
+            .to_string()
+            .contains("the statement `enqueue` does not fit it"),
+        "{error}"
+    );
 }
 
 async fn is_refused_when_an_index_is_missing(database: &Database) {
