@@ -97,8 +97,9 @@ impl fmt::Display for Chain<'_> {
         let mut next = self.0.source();
         while let Some(source) = next {
             let text = source.to_string();
-            // Some errors (those of sqlx) say what their source says.
-            if !last.ends_with(&text) {
+            // Some errors (those of sqlx) end with what their source says.
+            let is_told = last.len() > text.len() && last.ends_with(&text);
+            if !is_told {
                 write!(f, ": {text}")?;
             }
             last = text;
