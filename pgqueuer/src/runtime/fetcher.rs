@@ -37,6 +37,13 @@ pub(super) struct Fetcher {
     pub(super) mode: Mode,
 }
 
+/// What a claim brought.
+struct Claimed {
+    jobs: usize,
+    /// As many as was asked for: there may be more.
+    is_full: bool,
+}
+
 /// What is known of the jobs that wait.
 struct Outlook<'a> {
     lines: Vec<Line<'a>>,
@@ -139,18 +146,19 @@ impl Fetcher {
         let mut total = 0;
         let is_recent = |at: Instant| at.elapsed() < Self::LOOK_EVERYWHERE_EVERY;
         if outlook.looked_everywhere.is_some_and(is_recent) {
-            total += self.claim(outlook, Look::Onward).await?;
-            if !outlook.has_room(&self.slots) {
+            let claimed = self.claim(outlook, Look::Onward).await?;
+            total += claimed.jobs;
+            if claimed.is_full {
                 return Ok(total);
             }
         }
         outlook.looked_everywhere = Some(Instant::now());
-        total += self.claim(outlook, Look::Everywhere).await?;
+        total += self.claim(outlook, Look::Everywhere).await?.jobs;
         Ok(total)
     }
 
     /// Claims once, for all lines that have room. A look everywhere learns which are dry.
-    async fn claim(&self, outlook: &mut Outlook<'_>, look: Look) -> Result<usize> {
+    async fn claim(&self, outlook: &mut Outlook<'_>, look: Look) -> Result<Claimed> {
         let room = |line: &Line<'_>| match self.slots.free(line.group) {
             free if !line.dry => free,
             _ => 0,
@@ -167,7 +175,10 @@ impl Fetcher {
             .flat_map(|(line, _)| line.group.kinds.iter().copied())
             .collect();
         if kinds.is_empty() {
-            return Ok(0);
+            return Ok(Claimed {
+                jobs: 0,
+                is_full: true,
+            });
         }
         let bounds: Vec<Bound<'_>> = open()
             .filter(|(line, _)| line.group.is_bounded())
@@ -192,9 +203,12 @@ impl Fetcher {
             let is_its = |job: &&ClaimedJob| line.group.kinds.contains(&job.kind.as_str());
             jobs.iter().filter(is_its).count()
         };
-        if look == Look::Everywhere && claimed < limit {
+        let mut is_full = true;
+        if claimed < limit {
             for (line, room) in outlook.lines.iter_mut().zip(room) {
-                line.dry |= of_line(line) < room;
+                let came_short = of_line(line) < room;
+                is_full &= !came_short;
+                line.dry |= came_short && look == Look::Everywhere;
             }
         }
         for job in jobs {
@@ -202,7 +216,10 @@ impl Fetcher {
             let slot = self.slots.take(&job.kind);
             self.attempts.start(job, session.clone(), slot);
         }
-        Ok(claimed)
+        Ok(Claimed {
+            jobs: claimed,
+            is_full,
+        })
     }
 
     /// Gives back the jobs of a claim whose reply was lost: nobody here knows of them, and
