@@ -29,21 +29,23 @@ CREATE SEQUENCE pgqueuer.positions AS bigint;
 
 -- Every job that is not finished.
 CREATE TABLE pgqueuer.jobs (
-    id           bigint                 PRIMARY KEY,
-    kind         text                   NOT NULL,
-    -- The place in line; taken anew each time the job becomes available.
-    position     bigint                 NOT NULL,
-    enqueued_at  timestamptz            NOT NULL DEFAULT now(),
-    run_at       timestamptz            NOT NULL DEFAULT now(),
     -- These four make a claim. None of them is in an index or a predicate, so that the
-    -- update is HOT: it writes one heap tuple and no index entry.
+    -- update is HOT: it writes one heap tuple and no index entry. They come first, because
+    -- the write-ahead log of an update has what lies before the last change.
     claimed_by   bigint,
     claimed_at   timestamptz,
     claim_number integer                NOT NULL DEFAULT 0,
     attempt      smallint               NOT NULL DEFAULT 0,
     priority     smallint               NOT NULL DEFAULT 0,
+    id           bigint                 PRIMARY KEY,
+    -- The place in line; taken anew each time the job becomes available.
+    position     bigint                 NOT NULL,
+    enqueued_at  timestamptz            NOT NULL DEFAULT now(),
+    run_at       timestamptz            NOT NULL DEFAULT now(),
     state        pgqueuer.job_state     NOT NULL,
     codec        pgqueuer.payload_codec NOT NULL,
+    -- Kinds are compared, never sorted for people: bytes will do, whatever the language.
+    kind         text COLLATE "C"       NOT NULL,
     payload      bytea                  NOT NULL,
     headers      jsonb,
     -- The last ten failures, oldest first.
@@ -65,6 +67,17 @@ CREATE TABLE pgqueuer.jobs (
 CREATE INDEX jobs_claim_idx ON pgqueuer.jobs (kind, priority DESC, position)
     WHERE state = 'available';
 
+-- The lanes (kind and priority) that have ever had a job, for workers to learn what to look
+-- for, and how far each is done with: no available job has a lower position. Few and small;
+-- not unique, so that two transactions which use a new lane first do not wait for each other.
+CREATE TABLE pgqueuer.lanes (
+    kind      text COLLATE "C" NOT NULL,
+    priority  smallint         NOT NULL,
+    low_water bigint           NOT NULL DEFAULT 0
+) WITH (fillfactor = 50);
+
+CREATE INDEX lanes_idx ON pgqueuer.lanes (kind, priority);
+
 -- Jobs that are not due, by when they will be. Claims never see them.
 CREATE INDEX jobs_scheduled_idx ON pgqueuer.jobs (run_at)
     WHERE state = 'scheduled';
@@ -75,7 +88,9 @@ CREATE TABLE pgqueuer.sessions (
     id         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     worker     text        NOT NULL,
     started_at timestamptz NOT NULL DEFAULT now(),
-    expires_at timestamptz NOT NULL
+    expires_at timestamptz NOT NULL,
+    -- Sleeps until the bell rings. A busy worker looks by itself.
+    armed      boolean     NOT NULL DEFAULT false
 ) WITH (fillfactor = 50);
 
 -- Finished jobs. Only ever appended to and pruned.
@@ -137,17 +152,27 @@ CREATE FUNCTION pgqueuer.add_failure(failures jsonb, failure jsonb) RETURNS json
         END
     $$;
 
--- Wakes the idle workers, once the transaction commits. PostgreSQL sends equal
--- notifications of one transaction once.
-CREATE FUNCTION pgqueuer.ring() RETURNS void
-    LANGUAGE sql
+-- Wakes the idle workers, once the transaction commits. The news is '' for available jobs,
+-- 'scheduled' for jobs that are not due, and 'lanes' for the first job of a lane.
+--
+-- NOTIFY takes a lock of the whole database until the commit is through, so a busy queue must
+-- not send one per transaction: it is sent only if a worker sleeps. Call it after the
+-- transaction has written something, for a worker that falls asleep waits for the end of all
+-- transactions which have, and may have seen it awake.
+CREATE FUNCTION pgqueuer.ring(news text DEFAULT '') RETURNS void
+    LANGUAGE plpgsql
     AS $$
-        SELECT pg_notify('pgqueuer.bell', '')
-        WHERE EXISTS (SELECT FROM pgqueuer.sessions WHERE expires_at > now())
+    BEGIN
+        IF news = 'lanes' OR EXISTS (
+            SELECT FROM pgqueuer.sessions WHERE armed AND expires_at > now()
+        ) THEN
+            PERFORM pg_notify('pgqueuer.bell', news);
+        END IF;
+    END
     $$;
 
 COMMENT ON FUNCTION pgqueuer.ring IS
-    'Wakes the idle workers when the transaction commits. Costs nothing when there are none.';
+    'Wakes the idle workers when the transaction commits. Costs next to nothing when there are none.';
 
 -- Enqueues from SQL: a trigger, psql, another language.
 CREATE FUNCTION pgqueuer.enqueue(
@@ -163,6 +188,8 @@ CREATE FUNCTION pgqueuer.enqueue(
     #variable_conflict use_column
     DECLARE
         new_id bigint;
+        new_priority smallint;
+        new_state pgqueuer.job_state;
         due    timestamptz := coalesce(enqueue.run_at, clock_timestamp() + enqueue.delay, now());
     BEGIN
         IF enqueue.kind IS NULL OR char_length(enqueue.kind) NOT BETWEEN 1 AND 128 THEN
@@ -204,23 +231,36 @@ CREATE FUNCTION pgqueuer.enqueue(
         END IF;
 
         new_id := nextval('pgqueuer.positions');
+        new_priority := coalesce(
+            enqueue.priority,
+            (SELECT known.priority FROM pgqueuer.kinds AS known WHERE known.kind = enqueue.kind),
+            0
+        );
+        new_state := CASE WHEN due > clock_timestamp() THEN 'scheduled' ELSE 'available' END;
         INSERT INTO pgqueuer.jobs (id, kind, position, run_at, priority, state, codec, payload, headers)
         VALUES (
             new_id,
             enqueue.kind,
             new_id,
             due,
-            coalesce(
-                enqueue.priority,
-                (SELECT known.priority FROM pgqueuer.kinds AS known WHERE known.kind = enqueue.kind),
-                0
-            ),
-            CASE WHEN due > clock_timestamp() THEN 'scheduled' ELSE 'available' END::pgqueuer.job_state,
+            new_priority,
+            new_state,
             'json',
             convert_to(enqueue.args::text, 'UTF8'),
             enqueue.headers
         );
-        PERFORM pgqueuer.ring();
+        INSERT INTO pgqueuer.lanes (kind, priority)
+        SELECT enqueue.kind, new_priority
+        WHERE NOT EXISTS (
+            SELECT
+            FROM pgqueuer.lanes AS lane
+            WHERE lane.kind = enqueue.kind
+              AND lane.priority = new_priority
+        );
+        IF FOUND THEN
+            PERFORM pgqueuer.ring('lanes');
+        END IF;
+        PERFORM pgqueuer.ring(CASE new_state WHEN 'scheduled' THEN 'scheduled' ELSE '' END);
         RETURN new_id;
     END
     $$;

@@ -58,6 +58,12 @@ pub struct WorkerConfig {
     /// Default: 25 s, which fits the 30 s that Kubernetes allows.
     pub shutdown_grace: Duration,
 
+    /// The most jobs that are claimed in one statement. A worker claims as many as it has free
+    /// slots, and, of jobs that are over soon, those that it will begin within the next 20 ms.
+    ///
+    /// Default: 500. From 1 to 10,000.
+    pub claim_batch: usize,
+
     /// How many results are written in one statement.
     ///
     /// Default: 500. From 1 to 10,000.
@@ -78,6 +84,7 @@ impl Default for WorkerConfig {
             listen: true,
             lease: Duration::from_secs(15),
             shutdown_grace: Duration::from_secs(25),
+            claim_batch: 500,
             settle_batch: 500,
             settle_delay: Duration::from_millis(5),
         }
@@ -97,6 +104,8 @@ impl WorkerConfig {
             format!("poll_interval is {:?}, from 10ms to 1h", self.poll_interval)
         } else if self.lease < Duration::from_secs(3) || self.lease > Duration::from_secs(3600) {
             format!("lease is {:?}, from 3s to 1h", self.lease)
+        } else if !(1..=10_000).contains(&self.claim_batch) {
+            format!("claim_batch is {}, from 1 to 10000", self.claim_batch)
         } else if !(1..=10_000).contains(&self.settle_batch) {
             format!("settle_batch is {}, from 1 to 10000", self.settle_batch)
         } else if self.settle_delay > Duration::from_secs(1) {

@@ -21,9 +21,9 @@ use crate::{
     error::Result,
     job::JobId,
     store::{
-        Bell, ClaimKey, ClaimRequest, ClaimedJob, Counts, Crash, Disposition, JobRecord,
-        JobToEnqueue, KindRecord, NextTick, Promotion, ScheduleRecord, ScheduleToStore, SessionId,
-        Settlement, Store, Tick,
+        Bell, ClaimKey, ClaimRequest, ClaimedJob, Counts, Crash, Disposition, Holds, Horizon,
+        JobRecord, JobToEnqueue, KindRecord, NextTick, Promotion, Ring, ScheduleRecord,
+        ScheduleToStore, SessionId, Settlement, Store, Tick,
     },
 };
 use state::Memory;
@@ -122,7 +122,7 @@ impl Store for MemoryStore {
         Ok(self.lock().renew_session(session, self.clock.now() + lease))
     }
 
-    async fn close_session(&self, session: SessionId) -> Result<()> {
+    async fn close_session(&self, session: SessionId, _holds: Holds<'_>) -> Result<()> {
         if self.lock().close_session(session) > 0 {
             self.ring();
         }
@@ -172,6 +172,19 @@ impl Store for MemoryStore {
 
     async fn bell(&self) -> Result<Box<dyn Bell>> {
         Ok(Box::new(MemoryBell(self.rings.subscribe())))
+    }
+
+    // There is nobody whom a ring costs anything, and nothing is half-written.
+    async fn arm_bell(&self, _session: SessionId, _armed: bool) -> Result<Horizon> {
+        Ok(Horizon::default())
+    }
+
+    async fn has_passed(&self, _horizon: Horizon) -> Result<bool> {
+        Ok(true)
+    }
+
+    async fn requeue_stranded(&self) -> Result<u64> {
+        Ok(0)
     }
 
     async fn publish_kinds(&self, kinds: &[KindRecord]) -> Result<()> {
@@ -225,10 +238,11 @@ struct MemoryBell(watch::Receiver<u64>);
 
 #[async_trait]
 impl Bell for MemoryBell {
-    async fn rung(&mut self) {
+    async fn rung(&mut self) -> Ring {
         if self.0.changed().await.is_err() {
             // The store is gone, and will never ring again.
             std::future::pending::<()>().await;
         }
+        Ring::Anything
     }
 }

@@ -8,6 +8,7 @@ mod claim;
 mod dedicated;
 mod enqueue;
 mod failure;
+mod lanes;
 mod migrate;
 mod rows;
 mod schedules;
@@ -31,15 +32,15 @@ use crate::{
     error::Result,
     job::JobId,
     store::{
-        Bell, ClaimKey, ClaimRequest, ClaimedJob, Counts, Crash, JobRecord, JobToEnqueue,
-        KindRecord, NextTick, Promotion, ScheduleRecord, ScheduleToStore, SessionId, Settlement,
-        Store, Tick,
+        Bell, ClaimKey, ClaimRequest, ClaimedJob, Counts, Crash, Holds, Horizon, JobRecord,
+        JobToEnqueue, KindRecord, NextTick, Promotion, ScheduleRecord, ScheduleToStore, SessionId,
+        Settlement, Store, Tick,
     },
 };
 use bell::PostgresBell;
-use claim::Lanes;
 use dedicated::Dedicated;
 use failure::failed_to;
+use lanes::Lanes;
 use statements::Statements;
 
 /// Keeps jobs in PostgreSQL 14 or later.
@@ -131,6 +132,11 @@ impl PostgresStore {
     }
 }
 
+fn key_columns(keys: &[ClaimKey]) -> (Vec<i64>, Vec<i32>) {
+    let columns = keys.iter().map(|key| (key.id.as_i64(), key.claim_number));
+    columns.unzip()
+}
+
 /// A pool to where another one connects.
 fn own_pool(pool: &PgPool, connections: u32) -> PgPool {
     PgPoolOptions::new()
@@ -189,8 +195,19 @@ impl Store for PostgresStore {
         Ok(renewed.rows_affected() == 1)
     }
 
-    async fn close_session(&self, session: SessionId) -> Result<()> {
+    async fn close_session(&self, session: SessionId, holds: Holds<'_>) -> Result<()> {
         let failed = failed_to("close the session");
+        if let Holds::Only(held) = holds {
+            let (ids, claim_numbers) = key_columns(held);
+            sqlx::query(self.statements.give_back.text())
+                .bind(session.0)
+                .bind(ids)
+                .bind(claim_numbers)
+                .execute(self.control())
+                .await
+                .map_err(&failed)?;
+            return Ok(());
+        }
         let mut transaction = self.begin().await.map_err(&failed)?;
         for statement in [
             &self.statements.lock_session,
@@ -234,8 +251,7 @@ impl Store for PostgresStore {
 
     async fn reconcile(&self, session: SessionId, known: &[ClaimKey]) -> Result<u64> {
         let failed = failed_to("reconcile the session");
-        let ids: Vec<i64> = known.iter().map(|key| key.id.as_i64()).collect();
-        let claim_numbers: Vec<i32> = known.iter().map(|key| key.claim_number).collect();
+        let (ids, claim_numbers) = key_columns(known);
         let mut transaction = self.begin().await.map_err(&failed)?;
         sqlx::query(self.statements.lock_session.text())
             .bind(session.0)
@@ -274,6 +290,47 @@ impl Store for PostgresStore {
     async fn bell(&self) -> Result<Box<dyn Bell>> {
         let bell = PostgresBell::listen(&self.pool, &self.schema.channel()).await?;
         Ok(Box::new(bell))
+    }
+
+    async fn arm_bell(&self, session: SessionId, armed: bool) -> Result<Horizon> {
+        let failed = failed_to("arm the bell");
+        let connection = self.claiming.get_or_init(|| self.dedicated());
+        let mut lent = connection.lend().await.map_err(&failed)?;
+        sqlx::query(self.statements.arm_bell.text())
+            .bind(session.0)
+            .bind(armed)
+            .execute(lent.connection())
+            .await
+            .map_err(&failed)?;
+        // Once the bell is armed for all to see: who begins to write from here on, rings.
+        let horizon = sqlx::query(self.statements.horizon.text())
+            .try_map(|row| rows::horizon(&row))
+            .fetch_one(lent.connection())
+            .await
+            .map_err(&failed)?;
+        lent.give_back();
+        Ok(Horizon(horizon.next))
+    }
+
+    async fn has_passed(&self, horizon: Horizon) -> Result<bool> {
+        let failed = failed_to("read which transactions are under way");
+        let connection = self.claiming.get_or_init(|| self.dedicated());
+        let mut lent = connection.lend().await.map_err(&failed)?;
+        let now = sqlx::query(self.statements.horizon.text())
+            .try_map(|row| rows::horizon(&row))
+            .fetch_one(lent.connection())
+            .await
+            .map_err(&failed)?;
+        lent.give_back();
+        Ok(now.oldest >= horizon.0)
+    }
+
+    async fn requeue_stranded(&self) -> Result<u64> {
+        let requeued = sqlx::query(self.statements.requeue_stranded.text())
+            .fetch_all(self.control())
+            .await
+            .map_err(failed_to("look for stranded jobs"))?;
+        Ok(requeued.len() as u64)
     }
 
     async fn publish_kinds(&self, kinds: &[KindRecord]) -> Result<()> {

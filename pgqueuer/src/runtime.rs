@@ -22,9 +22,11 @@
 //! 3. The settler writes what is left, and ends.
 //! 4. The session closes. Its renewal stops last, because until here its jobs were ours.
 
+mod ahead;
 mod attempt;
 mod fetcher;
 mod panics;
+mod rest;
 mod scheduler;
 mod session;
 mod settler;
@@ -47,6 +49,7 @@ use crate::{
     store::{KindRecord, Store},
     worker::Worker,
 };
+use ahead::{Ahead, Pace};
 use attempt::Attempts;
 use fetcher::Fetcher;
 use session::Sessions;
@@ -121,7 +124,13 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
     let settling = spawn(&stop, settling);
     let wakeups = Wakeups::new(&config);
     let listening = spawn(&stop, wakeups.clone().listen(Arc::clone(&store)));
-    let attempts = Attempts::new(Arc::clone(&registry), resources, settler.clone());
+    let ahead = Ahead::default();
+    let attempts = Attempts::new(
+        Arc::clone(&registry),
+        resources,
+        settler.clone(),
+        ahead.clone(),
+    );
     // If this future is dropped, the handlers are dropped, too, before the lease runs out and
     // others run their jobs.
     let _cut_off = attempts.cut_off_on_drop();
@@ -151,6 +160,9 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
         attempts: attempts.clone(),
         settler: settler.clone(),
         wakeups,
+        ahead,
+        pace: Pace::new(),
+        claim_batch: config.claim_batch,
         mode,
     };
     fetcher.run(&stop.graceful).await;

@@ -25,8 +25,8 @@ mod types;
 
 pub use types::{
     Attempted, Bound, ClaimKey, ClaimRequest, ClaimedJob, Counts, Crash, Disposition, Ending,
-    Failure, FailureReason, JobRecord, JobState, JobToEnqueue, KindRecord, Look, NextTick,
-    Promotion, RunAt, ScheduleRecord, ScheduleToStore, SessionId, Settlement, Tick,
+    Failure, FailureReason, Holds, Horizon, JobRecord, JobState, JobToEnqueue, KindRecord, Look,
+    NextTick, Promotion, Ring, RunAt, ScheduleRecord, ScheduleToStore, SessionId, Settlement, Tick,
 };
 
 use std::{fmt, time::Duration};
@@ -67,7 +67,7 @@ pub trait Store: fmt::Debug + Send + Sync {
     async fn renew_session(&self, session: SessionId, lease: Duration) -> Result<bool>;
 
     /// Ends a session. Jobs that it still holds become available, at no attempt.
-    async fn close_session(&self, session: SessionId) -> Result<()>;
+    async fn close_session(&self, session: SessionId, holds: Holds<'_>) -> Result<()>;
 
     /// Ends the sessions whose lease has run out, and makes their jobs available; those
     /// without attempts left are held (or discarded, as their kind has it).
@@ -89,9 +89,21 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Makes up to `limit` scheduled jobs that are due available.
     async fn promote(&self, limit: u32) -> Result<Promotion>;
 
-    /// Returns when [`enqueue`](Self::enqueue) or [`promote`](Self::promote) may have made
-    /// a job available since the last call on this bell. May return too often.
+    /// A bell that rings when a job became available, or was scheduled. May ring too often.
+    /// It rings for sure only while some session is armed.
     async fn bell(&self) -> Result<Box<dyn Bell>>;
+
+    /// Asks for the bell, from now on or no longer: a worker that is busy looks by itself, and
+    /// ringing for it would cost every producer. What was being written before this returned
+    /// may not ring; it can be seen once the horizon has passed.
+    async fn arm_bell(&self, session: SessionId, armed: bool) -> Result<Horizon>;
+
+    /// Whether what was being written at a horizon has been written by now.
+    async fn has_passed(&self, horizon: Horizon) -> Result<bool>;
+
+    /// Makes available jobs claimable that claims have passed by for good, which is possible
+    /// when a claim was rolled back. Returns how many there were.
+    async fn requeue_stranded(&self) -> Result<u64>;
 
     /// Publishes what a worker knows of its kinds, for tools without the types.
     async fn publish_kinds(&self, kinds: &[KindRecord]) -> Result<()>;
@@ -130,10 +142,10 @@ pub trait Store: fmt::Debug + Send + Sync {
 /// Tells an idle worker that there may be work. See [`Store::bell`].
 #[async_trait]
 pub trait Bell: Send {
-    /// Waits until the bell was rung since the last call.
+    /// Waits until the bell was rung since the last call, and returns for what.
     ///
     /// # Cancel safety
     ///
     /// A ring is not lost if the future is dropped.
-    async fn rung(&mut self);
+    async fn rung(&mut self) -> Ring;
 }

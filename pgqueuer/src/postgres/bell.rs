@@ -5,14 +5,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::{
     PgPool,
-    postgres::{PgListener, PgPoolOptions},
+    postgres::{PgListener, PgNotification, PgPoolOptions},
 };
 use tracing::warn;
 
 use super::failure::failed_to;
 use crate::{
     error::{Chain, Result},
-    store::Bell,
+    store::{Bell, Ring},
 };
 
 /// Guess: often enough to be back soon, seldom enough not to be a load.
@@ -50,23 +50,38 @@ impl PostgresBell {
 
 #[async_trait]
 impl Bell for PostgresBell {
-    async fn rung(&mut self) {
-        loop {
+    async fn rung(&mut self) -> Ring {
+        let mut ring = loop {
             match self.listener.try_recv().await {
-                // `None`: the connection was lost, and is back and subscribed. What was rung
-                // meanwhile is unknown, so this counts as a ring.
-                Ok(Some(_) | None) => break,
+                Ok(Some(notification)) => break ring_of(&notification),
+                // The connection was lost, and is back and subscribed. What was rung meanwhile
+                // is unknown.
+                Ok(None) => break Ring::Anything,
                 Err(error) => {
                     warn!(error = %Chain(&error), "failed to listen for notifications; polling instead");
                     tokio::time::sleep(RECONNECT_PAUSE).await;
                     if let Ok(fresh) = Self::listen(&self.pool, &self.channel).await {
                         *self = fresh;
-                        break;
+                        break Ring::Anything;
                     }
                 }
             }
-        }
+        };
         // Several rings are as good as one.
-        while self.listener.next_buffered().is_some() {}
+        while let Some(notification) = self.listener.next_buffered() {
+            if ring_of(&notification) != ring {
+                ring = Ring::Anything;
+            }
+        }
+        ring
+    }
+}
+
+/// See `pgqueuer.ring` in the schema.
+fn ring_of(notification: &PgNotification) -> Ring {
+    match notification.payload() {
+        "" => Ring::Available,
+        "scheduled" => Ring::Scheduled,
+        _ => Ring::Anything,
     }
 }

@@ -6,8 +6,9 @@
 
 use std::time::Duration;
 
-use sqlx::{Connection as _, PgConnection, PgPool};
+use sqlx::{Connection as _, PgConnection, PgPool, postgres::PgConnectOptions};
 use tokio::sync::{Mutex, MutexGuard};
+use tracing::debug;
 
 /// A connection that is made when it is first needed, and again after it was lost.
 #[derive(Debug)]
@@ -41,8 +42,7 @@ impl Dedicated {
         let connection = match place.take() {
             Some(connection) => connection,
             None => {
-                let options = self.pool.connect_options();
-                let connecting = PgConnection::connect_with(&options);
+                let connecting = connect(self.pool.connect_options().as_ref().clone());
                 tokio::time::timeout(Self::CONNECT_TIMEOUT, connecting)
                     .await
                     .map_err(|_| sqlx::Error::PoolTimedOut)??
@@ -58,6 +58,33 @@ impl Dedicated {
             let _ = connection.close().await;
         }
     }
+}
+
+/// Claiming and settling have one good plan each, which reads an index. A planner that has no
+/// statistics yet, or old ones, may think otherwise, so it is not left the choice.
+const PLANNER: [(&str, &str); 6] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_bitmapscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("jit", "off"),
+];
+
+/// `protocol_violation`: how a pooler in between refuses settings at the start.
+const PROTOCOL_VIOLATION: &str = "08P01";
+
+async fn connect(options: PgConnectOptions) -> sqlx::Result<PgConnection> {
+    let refused = match PgConnection::connect_with(&options.clone().options(PLANNER)).await {
+        Err(sqlx::Error::Database(error))
+            if error.code().as_deref() == Some(PROTOCOL_VIOLATION) =>
+        {
+            error
+        }
+        result => return result,
+    };
+    debug!(error = %refused, "connecting without settings for the planner");
+    PgConnection::connect_with(&options).await
 }
 
 impl Lent<'_> {

@@ -46,8 +46,8 @@ where
         .bind(headers)
         .bind(delays)
         .bind(times)
-        .try_map(|row| rows::job_id(&row))
-        .fetch_all(executor)
+        .try_map(|row| rows::job_ids(&row))
+        .fetch_one(executor)
         .await
         .map_err(failed_to("enqueue jobs"))
 }

@@ -31,6 +31,7 @@ const NEWEST: i32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
 const OBJECTS: &[(&str, &str)] = &[
     ("r", "jobs"),
     ("r", "sessions"),
+    ("r", "lanes"),
     ("r", "history"),
     ("r", "kinds"),
     ("r", "schedules"),
@@ -38,6 +39,7 @@ const OBJECTS: &[(&str, &str)] = &[
     ("i", "jobs_pkey"),
     ("i", "jobs_claim_idx"),
     ("i", "jobs_scheduled_idx"),
+    ("i", "lanes_idx"),
     ("i", "history_job_idx"),
     ("i", "history_expires_idx"),
 ];

@@ -23,15 +23,29 @@ pub(super) struct ClaimedRow {
     pub(super) position: i64,
 }
 
-/// The head of a lane. See `sql/lanes.sql`.
+/// A lane that is in use. See `sql/lanes.sql`.
 pub(super) struct LaneRow {
     pub(super) kind: String,
     pub(super) priority: i16,
-    pub(super) cursor: i64,
+    pub(super) low_water: i64,
+}
+
+/// See `sql/horizon.sql`.
+#[derive(Debug)]
+pub(super) struct HorizonRow {
+    pub(super) oldest: i64,
+    pub(super) next: i64,
+    pub(super) position: i64,
 }
 
 pub(super) fn job_id(row: &PgRow) -> sqlx::Result<JobId> {
     row.try_get::<i64, _>("id").map(JobId::from)
+}
+
+/// The one row of `sql/enqueue.sql`.
+pub(super) fn job_ids(row: &PgRow) -> sqlx::Result<Vec<JobId>> {
+    let ids: Option<Vec<i64>> = row.try_get("ids")?;
+    Ok(ids.into_iter().flatten().map(JobId::from).collect())
 }
 
 pub(super) fn claim_key(row: &PgRow) -> sqlx::Result<ClaimKey> {
@@ -45,25 +59,54 @@ pub(super) fn lane(row: &PgRow) -> sqlx::Result<LaneRow> {
     Ok(LaneRow {
         kind: row.try_get("kind")?,
         priority: row.try_get("priority")?,
-        cursor: row.try_get("cursor")?,
+        low_water: row.try_get("low_water")?,
     })
 }
 
+pub(super) fn horizon(row: &PgRow) -> sqlx::Result<HorizonRow> {
+    Ok(HorizonRow {
+        oldest: row.try_get("oldest")?,
+        next: row.try_get("next")?,
+        position: row.try_get("position")?,
+    })
+}
+
+/// The one row of `sql/settle_end.sql`.
+pub(super) fn claim_keys(row: &PgRow) -> sqlx::Result<Vec<ClaimKey>> {
+    let ids: Option<Vec<i64>> = row.try_get("ids")?;
+    let claim_numbers: Option<Vec<i32>> = row.try_get("claim_numbers")?;
+    let keys = ids.into_iter().flatten();
+    let keys = keys.zip(claim_numbers.into_iter().flatten());
+    Ok(keys
+        .map(|(id, claim_number)| ClaimKey {
+            id: JobId::from(id),
+            claim_number,
+        })
+        .collect())
+}
+
+/// A row of `sql/claim.sql` and `sql/claim_bounded.sql`. Read by place, not by name: this runs
+/// once for every job.
 pub(super) fn claimed(row: &PgRow) -> sqlx::Result<ClaimedRow> {
+    let attempt: i16 = row.try_get(3)?;
+    let is_json: bool = row.try_get(6)?;
     Ok(ClaimedRow {
         job: ClaimedJob {
-            key: claim_key(row)?,
-            kind: row.try_get("kind")?,
-            attempt: attempt(row, "attempt")?,
-            priority: row.try_get("priority")?,
-            payload: Payload {
-                codec: codec(row.try_get("codec")?),
-                bytes: row.try_get("payload")?,
+            key: ClaimKey {
+                id: JobId::from(row.try_get::<i64, _>(0)?),
+                claim_number: row.try_get(1)?,
             },
-            headers: headers(row.try_get("headers")?),
-            enqueued_at: row.try_get("enqueued_at")?,
+            kind: row.try_get(2)?,
+            attempt: u16::try_from(attempt).unwrap_or(0),
+            priority: row.try_get(4)?,
+            payload: Payload {
+                codec: if is_json { Codec::Json } else { Codec::Framed },
+                bytes: row.try_get(7)?,
+            },
+            headers: headers(row.try_get(8)?),
+            enqueued_at: row.try_get(9)?,
         },
-        position: row.try_get("position")?,
+        position: row.try_get(5)?,
     })
 }
 

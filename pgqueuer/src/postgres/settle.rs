@@ -93,18 +93,18 @@ pub(super) async fn settle(
     let mut lent = dedicated.lend().await.map_err(failed_to("end jobs"))?;
     let mut settled: BTreeSet<ClaimKey> = BTreeSet::new();
     if !ended.keys.ids.is_empty() {
-        let ids = sqlx::query(statements.settle_end.text())
+        let keys = sqlx::query(statements.settle_end.text())
             .bind(session.0)
             .bind(ended.keys.ids)
             .bind(ended.keys.claim_numbers)
             .bind(ended.endings)
             .bind(ended.retain)
             .bind(ended.failures)
-            .try_map(|row| rows::claim_key(&row))
-            .fetch_all(lent.connection())
+            .try_map(|row| rows::claim_keys(&row))
+            .fetch_one(lent.connection())
             .await
             .map_err(failed_to("end jobs"))?;
-        settled.extend(ids);
+        settled.extend(keys);
     }
     if !kept.keys.ids.is_empty() {
         let ids = sqlx::query(statements.settle_keep.text())

@@ -5,6 +5,7 @@ DROP FUNCTION IF EXISTS pgqueuer.ring;
 DROP FUNCTION IF EXISTS pgqueuer.add_failure;
 DROP TABLE IF EXISTS
     pgqueuer.jobs,
+    pgqueuer.lanes,
     pgqueuer.sessions,
     pgqueuer.history,
     pgqueuer.kinds,

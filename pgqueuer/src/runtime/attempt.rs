@@ -14,6 +14,7 @@ use tokio_util::{
 use tracing::{Instrument, warn};
 
 use super::{
+    ahead::Ahead,
     panics,
     session::Session,
     settler::{Settled, Settler},
@@ -39,6 +40,7 @@ pub(super) struct Attempts {
     registry: Arc<Registry>,
     resources: Arc<Resources>,
     settler: Settler,
+    ahead: Ahead,
     running: TaskTracker,
     /// The grace period is over.
     cancel: CancellationToken,
@@ -51,11 +53,13 @@ impl Attempts {
         registry: Arc<Registry>,
         resources: Arc<Resources>,
         settler: Settler,
+        ahead: Ahead,
     ) -> Self {
         Self {
             registry,
             resources,
             settler,
+            ahead,
             running: TaskTracker::new(),
             cancel: CancellationToken::new(),
             drop_now: CancellationToken::new(),
@@ -72,19 +76,27 @@ impl Attempts {
         self.running.len()
     }
 
-    /// Starts an attempt. Its slot is free as soon as the handler is through.
+    /// Starts an attempt. When it is through, jobs that were claimed ahead follow in its slot.
     pub(super) fn start(&self, job: ClaimedJob, session: Session, slot: Slot) {
         let this = self.clone();
-        let span = telemetry::attempt_span(&job);
-        let attempt = async move { this.run(job, session, slot).await };
-        self.running.spawn(attempt.instrument(span));
+        self.running.spawn(async move {
+            let mut next = Some((job, session));
+            let mut slot = slot;
+            while let Some((job, session)) = next {
+                this.ahead.note_begun();
+                let span = telemetry::attempt_span(&job);
+                this.run(job, session).instrument(span).await;
+                next = this.ahead.pop();
+                slot = slot.unbound();
+            }
+        });
     }
 
-    async fn run(self, job: ClaimedJob, session: Session, slot: Slot) {
+    async fn run(&self, job: ClaimedJob, session: Session) {
         let Some(descriptor) = self.registry.get(&job.kind) else {
             // Not reached: only kinds of the registry are claimed.
             warn!("no handler for this kind; giving the job back");
-            self.settle(&job, session, slot, Verdict::give_back()).await;
+            self.settle(&job, session, Verdict::give_back()).await;
             return;
         };
         let end = self.run_handler(descriptor, &job, &session).await;
@@ -94,14 +106,18 @@ impl Attempts {
             return;
         }
         let verdict = Verdict::of(descriptor, &job, end);
-        self.settle(&job, session, slot, verdict).await;
+        self.settle(&job, session, verdict).await;
     }
 
-    async fn settle(&self, job: &ClaimedJob, session: Session, slot: Slot, verdict: Verdict) {
-        // First a place in the batch, then the slot: so that a store which is slow to write
-        // holds up the claims, and results do not pile up in memory.
+    /// Gives back a job that was not begun.
+    pub(super) async fn give_back(&self, job: &ClaimedJob, session: Session) {
+        self.settle(job, session, Verdict::give_back()).await;
+    }
+
+    /// Waits for a place in the batch while the slot is still taken: so that a store which is
+    /// slow to write holds up the claims, and results do not pile up in memory.
+    async fn settle(&self, job: &ClaimedJob, session: Session, verdict: Verdict) {
         let place = self.settler.reserve().await;
-        drop(slot);
         let settlement = Settlement {
             key: job.key,
             disposition: verdict.disposition,

@@ -1,9 +1,10 @@
 //! The fetcher: when to claim, and how many.
 //!
-//! It claims as many jobs as there are free slots, and no more: what a worker holds it runs.
-//! As long as claims come back full it goes on at once, from where it left off, and looks
-//! everywhere a few times a second. When a look everywhere finds too little, the kinds that
-//! came short are left alone until the bell rings or it is time to look anyway.
+//! It claims as many jobs as there are free slots, and those besides that the worker is about
+//! to begin (see [`super::ahead`]). As long as claims come back full it goes on from where it
+//! left off, and looks everywhere a few times a second. When a look at whole lanes finds too
+//! little, the kinds that came short are left alone until the bell rings or it is time to look
+//! anyway (see [`super::rest`]).
 
 use std::{
     sync::Arc,
@@ -15,12 +16,14 @@ use tracing::warn;
 
 use super::{
     LONGEST_CALL, Mode, Patience,
+    ahead::{Ahead, Pace},
     attempt::Attempts,
     in_time,
-    session::Sessions,
+    rest::Rest,
+    session::{Session, Sessions},
     settler::Settler,
     slots::{Group, Slots},
-    wakeups::Wakeups,
+    wakeups::{News, Wakeups},
 };
 use crate::{
     error::{Chain, Error, Result},
@@ -34,6 +37,9 @@ pub(super) struct Fetcher {
     pub(super) attempts: Attempts,
     pub(super) settler: Settler,
     pub(super) wakeups: Wakeups,
+    pub(super) ahead: Ahead,
+    pub(super) pace: Pace,
+    pub(super) claim_batch: usize,
     pub(super) mode: Mode,
 }
 
@@ -42,12 +48,17 @@ struct Claimed {
     jobs: usize,
     /// As many as was asked for: there may be more.
     is_full: bool,
+    look: Look,
 }
 
 /// What is known of the jobs that wait.
 struct Outlook<'a> {
     lines: Vec<Line<'a>>,
-    looked_everywhere: Option<Instant>,
+    /// How hard to look next.
+    next: Look,
+    looked_everywhere: Instant,
+    /// When a claim last brought something.
+    found: Instant,
     /// A claim failed: its reply may have been lost on the way.
     is_unsure: bool,
 }
@@ -55,14 +66,25 @@ struct Outlook<'a> {
 /// A group of kinds that a bound holds for, or that none holds for.
 struct Line<'a> {
     group: &'a Group,
-    /// The last look everywhere found too little: there is nothing until the bell rings.
+    /// The last look at its lanes found too little: there is nothing until the bell rings.
     dry: bool,
 }
 
 impl Outlook<'_> {
     fn look_anew(&mut self) {
-        self.looked_everywhere = None;
+        if self.next == Look::Onward {
+            self.next = Look::Known;
+        }
         self.lines.iter_mut().for_each(|line| line.dry = false);
+    }
+
+    fn hear(&mut self, news: Option<News>) {
+        if news.is_some() {
+            self.look_anew();
+        }
+        if news == Some(News::Lanes) {
+            self.next = Look::Everywhere;
+        }
     }
 
     fn is_dry(&self) -> bool {
@@ -80,6 +102,9 @@ impl Fetcher {
     /// a higher priority and for what was slow to commit.
     const LOOK_EVERYWHERE_EVERY: Duration = Duration::from_millis(250);
 
+    /// The same for a worker that sleeps, and has found nothing for as long.
+    const LOOK_EVERYWHERE_IDLE: Duration = Duration::from_secs(5);
+
     /// How long to gather free slots while there are jobs for all of them: a claim costs the
     /// same for one job as for many. Short beside the round trip that it saves.
     const GATHER_SLOTS: Duration = Duration::from_millis(1);
@@ -87,29 +112,39 @@ impl Fetcher {
     /// How many due jobs a drain promotes at a time.
     const PROMOTE: u32 = 1000;
 
+    /// How long to wait for the reply of a claim when the worker stops. If it does not come,
+    /// its jobs are looked for when the session closes.
+    const LAST_CLAIM: Duration = Duration::from_secs(1);
+
     /// Claims until told to stop; in a drain, until there is nothing left.
     pub(super) async fn run(mut self, stop: &CancellationToken) {
+        self.claim_until(stop).await;
+        for (job, session) in self.ahead.take_all() {
+            self.attempts.give_back(&job, session).await;
+        }
+    }
+
+    async fn claim_until(&mut self, stop: &CancellationToken) {
         let slots = self.slots.clone();
         let line = |group| Line { group, dry: false };
         let mut outlook = Outlook {
             lines: slots.groups().iter().map(line).collect(),
-            looked_everywhere: None,
+            next: Look::Everywhere,
+            looked_everywhere: Instant::now(),
+            found: Instant::now(),
             is_unsure: false,
         };
         let mut patience = Patience::default();
+        let mut rest = Rest::new(&self.wakeups);
         while !stop.is_cancelled() {
-            if self.wakeups.was_rung() {
-                outlook.look_anew();
-            }
-            // A stop need not wait for the store: what a claim that is cut off has taken is
-            // given back with the session.
+            outlook.hear(self.wakeups.news());
             let claiming = self.claim_round(&mut outlook);
-            let Some(result) = stop.run_until_cancelled(claiming).await else {
+            let Some(result) = in_grace(claiming, stop, Self::LAST_CLAIM).await else {
                 return;
             };
             if let Err(error) = result {
                 warn!(error = %Chain(&error), "failed to claim jobs");
-                outlook.look_anew();
+                outlook.hear(Some(News::Lanes));
                 outlook.is_unsure = true;
                 let pause = tokio::time::sleep(patience.next_wait());
                 stop.run_until_cancelled(pause).await;
@@ -122,45 +157,101 @@ impl Fetcher {
                     return;
                 }
             } else if outlook.is_dry() {
-                stop.run_until_cancelled(self.wakeups.next()).await;
-                outlook.look_anew();
-            } else if outlook.has_room(&slots) {
-                slots.half_free(Self::GATHER_SLOTS).await;
-            } else {
-                tokio::select! {
-                    () = stop.cancelled() => {}
-                    () = slots.freed() => {}
-                    () = self.wakeups.next() => outlook.look_anew(),
+                let resting = rest.rest(
+                    &*self.store,
+                    &self.sessions,
+                    &mut self.wakeups,
+                    outlook.found,
+                );
+                if stop.run_until_cancelled(resting).await.is_none() {
+                    return;
                 }
+                outlook.look_anew();
+            } else {
+                self.wait_for_room(&mut outlook, stop).await;
             }
         }
     }
 
-    /// Claims for the lines that may have jobs, as many as there are free slots. Returns how
-    /// many it claimed.
-    async fn claim_round(&self, outlook: &mut Outlook<'_>) -> Result<usize> {
+    /// Waits until another claim is worth it: slots are free, or what was claimed ahead runs
+    /// low. Gives back what was claimed ahead in vain.
+    async fn wait_for_room(&mut self, outlook: &mut Outlook<'_>, stop: &CancellationToken) {
+        self.begin_waiting();
+        let ahead = self.ahead_now();
+        if self.ahead.len() * 2 < ahead {
+            return;
+        }
+        if self.ahead.len() == 0 && outlook.has_room(&self.slots) {
+            self.slots.half_free(Self::GATHER_SLOTS).await;
+            return;
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.slots.freed() => {}
+            () = self.ahead.falls_to(ahead / 2), if ahead > 0 => {}
+            () = self.ahead.is_overdue() => {
+                for (job, session) in self.ahead.take_overdue() {
+                    self.attempts.give_back(&job, session).await;
+                }
+            }
+            () = self.wakeups.next() => outlook.look_anew(),
+        }
+    }
+
+    /// How many jobs to have claimed ahead. A bound of a queue leaves no room for that.
+    fn ahead_now(&mut self) -> usize {
+        if self.slots.groups().iter().any(Group::is_bounded) {
+            return 0;
+        }
+        self.pace.ahead(&self.ahead).min(self.claim_batch * 2)
+    }
+
+    /// Begins what was claimed ahead, as far as there are slots.
+    fn begin_waiting(&self) {
+        while self.ahead.len() > 0 {
+            let Some(slot) = self.slots.try_take() else {
+                return;
+            };
+            let Some((job, session)) = self.ahead.pop() else {
+                return;
+            };
+            self.attempts.start(job, session, slot);
+        }
+    }
+
+    /// Claims for the lines that may have jobs. Returns how many it claimed.
+    async fn claim_round(&mut self, outlook: &mut Outlook<'_>) -> Result<usize> {
         if outlook.is_unsure {
             self.reconcile().await?;
             outlook.is_unsure = false;
         }
-        let mut total = 0;
-        let is_recent = |at: Instant| at.elapsed() < Self::LOOK_EVERYWHERE_EVERY;
-        if outlook.looked_everywhere.is_some_and(is_recent) {
-            let claimed = self.claim(outlook, Look::Onward).await?;
-            total += claimed.jobs;
-            if claimed.is_full {
-                return Ok(total);
-            }
+        let since = outlook.looked_everywhere.elapsed();
+        let is_idle = outlook.found.elapsed() > Self::LOOK_EVERYWHERE_IDLE;
+        if since > Self::LOOK_EVERYWHERE_IDLE || since > Self::LOOK_EVERYWHERE_EVERY && !is_idle {
+            outlook.next = Look::Everywhere;
         }
-        outlook.looked_everywhere = Some(Instant::now());
-        total += self.claim(outlook, Look::Everywhere).await?.jobs;
+        let mut claimed = self.claim(outlook).await?;
+        let mut total = claimed.jobs;
+        if !claimed.is_full && claimed.look == Look::Onward {
+            outlook.next = Look::Known;
+            claimed = self.claim(outlook).await?;
+            total += claimed.jobs;
+        }
+        outlook.next = if claimed.is_full {
+            Look::Onward
+        } else {
+            Look::Known
+        };
         Ok(total)
     }
 
-    /// Claims once, for all lines that have room. A look everywhere learns which are dry.
-    async fn claim(&self, outlook: &mut Outlook<'_>, look: Look) -> Result<Claimed> {
-        let room = |line: &Line<'_>| match self.slots.free(line.group) {
-            free if !line.dry => free,
+    /// Claims once, for all lines that have room. A look at whole lanes learns which are dry.
+    async fn claim(&mut self, outlook: &mut Outlook<'_>) -> Result<Claimed> {
+        let look = outlook.next;
+        let ahead = self.ahead_now();
+        let ahead = ahead.saturating_sub(self.ahead.len());
+        let room = |line: &Line<'_>| match self.slots.free(line.group) + ahead {
+            free if !line.dry => free.min(self.claim_batch),
             _ => 0,
         };
         let room: Vec<usize> = outlook.lines.iter().map(room).collect();
@@ -178,6 +269,7 @@ impl Fetcher {
             return Ok(Claimed {
                 jobs: 0,
                 is_full: true,
+                look,
             });
         }
         let bounds: Vec<Bound<'_>> = open()
@@ -188,7 +280,7 @@ impl Fetcher {
             })
             .collect();
         let session = self.sessions.current();
-        let limit = self.slots.free_in_all();
+        let limit = (self.slots.free_in_all() + ahead).min(self.claim_batch);
         let request = ClaimRequest {
             session: session.id,
             kinds: &kinds,
@@ -196,9 +288,17 @@ impl Fetcher {
             bounds: &bounds,
             look,
         };
+        session.set_unsure(true);
         let jobs = in_time(LONGEST_CALL, self.store.claim(&request)).await?;
+        session.set_unsure(false);
 
         let claimed = jobs.len();
+        if look == Look::Everywhere {
+            outlook.looked_everywhere = Instant::now();
+        }
+        if claimed > 0 {
+            outlook.found = Instant::now();
+        }
         let of_line = |line: &Line<'_>| {
             let is_its = |job: &&ClaimedJob| line.group.kinds.contains(&job.kind.as_str());
             jobs.iter().filter(is_its).count()
@@ -208,22 +308,35 @@ impl Fetcher {
             for (line, room) in outlook.lines.iter_mut().zip(room) {
                 let came_short = of_line(line) < room;
                 is_full &= !came_short;
-                line.dry |= came_short && look == Look::Everywhere;
+                line.dry |= came_short && look != Look::Onward;
             }
         }
-        for job in jobs {
-            session.received(job.key);
-            let slot = self.slots.take(&job.kind);
-            self.attempts.start(job, session.clone(), slot);
-        }
+        self.begin(jobs, &session);
         Ok(Claimed {
             jobs: claimed,
             is_full,
+            look,
         })
     }
 
+    /// Begins as many as there are slots for; the others wait, in their order.
+    fn begin(&self, jobs: Vec<ClaimedJob>, session: &Session) {
+        session.received(jobs.iter().map(|job| job.key));
+        let is_bounded = self.slots.groups().iter().any(Group::is_bounded);
+        for job in jobs {
+            if is_bounded {
+                let slot = self.slots.take(&job.kind);
+                self.attempts.start(job, session.clone(), slot);
+            } else {
+                self.ahead.push(job, session.clone());
+            }
+        }
+        self.begin_waiting();
+    }
+
     /// Gives back the jobs of a claim whose reply was lost: nobody here knows of them, and
-    /// they would be this worker's as long as it lives.
+    /// they would be this worker's as long as it lives. If it was rolled back instead, others
+    /// may have passed its jobs by.
     async fn reconcile(&self) -> Result<()> {
         let session = self.sessions.current();
         let held = session.held();
@@ -232,13 +345,14 @@ impl Fetcher {
         if given_back > 0 {
             warn!(given_back, "gave back jobs of a claim whose reply was lost");
         }
+        in_time(LONGEST_CALL, self.store.requeue_stranded()).await?;
         Ok(())
     }
 
     /// Whether a drain has come to its end: nothing runs, everything is written, and nothing
     /// has become due. Otherwise waits until it is worth another look.
     async fn is_drained(&mut self, outlook: &mut Outlook<'_>, stop: &CancellationToken) -> bool {
-        outlook.look_anew();
+        outlook.hear(Some(News::Lanes));
         if self.attempts.running() > 0 {
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -267,5 +381,22 @@ impl Fetcher {
                 false
             }
         }
+    }
+}
+
+/// Runs a call to its end; once `stop` fires, only for a while longer.
+async fn in_grace<T>(
+    call: impl Future<Output = T>,
+    stop: &CancellationToken,
+    grace: Duration,
+) -> Option<T> {
+    let out_of_time = async {
+        stop.cancelled().await;
+        tokio::time::sleep(grace).await;
+    };
+    tokio::select! {
+        biased;
+        result = call => Some(result),
+        () = out_of_time => None,
     }
 }

@@ -7,7 +7,10 @@
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -18,7 +21,7 @@ use super::{Patience, in_time};
 use crate::{
     config::WorkerConfig,
     error::{Chain, Result},
-    store::{ClaimKey, SessionId, Store},
+    store::{ClaimKey, Holds, SessionId, Store},
 };
 
 /// One life of a worker.
@@ -29,6 +32,8 @@ pub(super) struct Session {
     pub(super) lost: CancellationToken,
     /// The claims that were received and are not written down yet.
     held: Arc<Mutex<HashSet<ClaimKey>>>,
+    /// A claim was sent, and its reply has not been received.
+    is_unsure: Arc<AtomicBool>,
 }
 
 impl Session {
@@ -37,6 +42,7 @@ impl Session {
             id,
             lost: CancellationToken::new(),
             held: Arc::default(),
+            is_unsure: Arc::default(),
         }
     }
 
@@ -44,12 +50,24 @@ impl Session {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn received(&self, claim: ClaimKey) {
-        self.lock().insert(claim);
+    pub(super) fn received(&self, claims: impl Iterator<Item = ClaimKey>) {
+        self.lock().extend(claims);
     }
 
-    pub(super) fn written(&self, claim: ClaimKey) {
-        self.lock().remove(&claim);
+    pub(super) fn written(&self, claims: impl Iterator<Item = ClaimKey>) {
+        let mut held = self.lock();
+        for claim in claims {
+            held.remove(&claim);
+        }
+    }
+
+    /// Whether there may be jobs that it holds and does not know of.
+    pub(super) fn is_unsure(&self) -> bool {
+        self.is_unsure.load(Relaxed)
+    }
+
+    pub(super) fn set_unsure(&self, is_unsure: bool) {
+        self.is_unsure.store(is_unsure, Relaxed);
     }
 
     pub(super) fn held(&self) -> Vec<ClaimKey> {
@@ -194,7 +212,13 @@ impl Sessions {
         // The renewal first: it would take the closed session for a lost one.
         self.closed.cancel();
         let session = self.current();
-        let closing = self.store.close_session(session.id);
+        let held = session.held();
+        let holds = if session.is_unsure() {
+            Holds::Unsure
+        } else {
+            Holds::Only(&held)
+        };
+        let closing = self.store.close_session(session.id, holds);
         match tokio::time::timeout(Self::CLOSING, closing).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {

@@ -233,7 +233,7 @@ impl Writer {
         {
             match self.settle(id, &settlements, finish).await {
                 Some(refused) => {
-                    settlements.iter().for_each(|it| session.written(it.key));
+                    session.written(settlements.iter().map(|it| it.key));
                     self.count(id, &settlements, &settled, &refused);
                 }
                 None => {

@@ -125,6 +125,16 @@ impl Slots {
         }
     }
 
+    /// Takes a slot for a job that no bound of a queue applies to, if one is free.
+    pub(super) fn try_take(&self) -> Option<Slot> {
+        let mut free = self.lock();
+        free.total = free.total.checked_sub(1)?;
+        Some(Slot {
+            slots: self.clone(),
+            bounded: None,
+        })
+    }
+
     /// Waits until a slot was freed since the last call.
     pub(super) async fn freed(&self) {
         self.freed.notified().await;
@@ -139,6 +149,17 @@ impl Slots {
         };
         // Too long: then a few slots have to do.
         let _ = tokio::time::timeout(at_most, half_free).await;
+    }
+}
+
+impl Slot {
+    /// The same slot of the worker, for a job that no bound of a queue applies to.
+    pub(super) fn unbound(mut self) -> Self {
+        if let Some(index) = self.bounded.take() {
+            self.slots.lock().groups[index] += 1;
+            self.slots.freed.notify_one();
+        }
+        self
     }
 }
 

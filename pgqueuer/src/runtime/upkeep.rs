@@ -24,6 +24,9 @@ const PROMOTE: u32 = 1000;
 const PRUNE: u32 = 5000;
 /// How often expired records are looked for. Guess: it is no hurry.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
+/// How often jobs are looked for that claims have passed by. It reads dead index entries, which
+/// may be many while an old snapshot keeps vacuum from removing them.
+const REQUEUE_EVERY: Duration = Duration::from_secs(60);
 /// The shortest time between two looks for due jobs, however often the bell rings.
 const BETWEEN_PROMOTIONS: Duration = Duration::from_millis(10);
 /// The shortest wait for a job that is about to be due.
@@ -40,14 +43,14 @@ pub(super) async fn run(
     let promoting = promote(&*store, wakeups, &stop);
     let rescuing = every(config.lease / 3, &stop, || rescue(&*store, &sessions));
     let pruning = every(PRUNE_EVERY, &stop, || prune(&*store));
-    tokio::join!(promoting, rescuing, pruning);
+    let requeuing = every(REQUEUE_EVERY, &stop, || requeue_stranded(&*store));
+    tokio::join!(promoting, rescuing, pruning, requeuing);
 }
 
 /// Makes jobs available when they are due.
 async fn promote(store: &dyn Store, mut wakeups: Wakeups, stop: &CancellationToken) {
     let mut patience = Patience::default();
     while !stop.is_cancelled() {
-        wakeups.was_rung();
         // A stop need not wait for the store: what is cut off is done again, or by others.
         let promoting = in_time(LONGEST_CALL, store.promote(PROMOTE));
         let Some(promotion) = stop.run_until_cancelled(promoting).await else {
@@ -73,7 +76,7 @@ async fn promote(store: &dyn Store, mut wakeups: Wakeups, stop: &CancellationTok
         stop.run_until_cancelled(async {
             tokio::time::sleep(wait.min(BETWEEN_PROMOTIONS)).await;
             wakeups
-                .next_within(wait.saturating_sub(BETWEEN_PROMOTIONS))
+                .scheduled_within(wait.saturating_sub(BETWEEN_PROMOTIONS))
                 .await;
         })
         .await;
@@ -110,7 +113,12 @@ async fn rescue(store: &dyn Store, sessions: &Sessions) -> Result<()> {
     if !sessions.may_judge_others() {
         return Ok(());
     }
-    for crash in in_time(LONGEST_RESCUE, store.rescue()).await? {
+    let crashes = in_time(LONGEST_RESCUE, store.rescue()).await?;
+    if !crashes.is_empty() {
+        // The last claim of a worker that died may have been rolled back.
+        requeue_stranded(store).await?;
+    }
+    for crash in crashes {
         if crash.state == JobState::Available {
             warn!(job.id = %crash.id, job.kind = crash.kind, session = %crash.session,
                 "rescued a job of a dead worker");
@@ -118,6 +126,16 @@ async fn rescue(store: &dyn Store, sessions: &Sessions) -> Result<()> {
             error!(job.id = %crash.id, job.kind = crash.kind, session = %crash.session,
                 state = %crash.state, "a job of a dead worker has no attempts left");
         }
+    }
+    Ok(())
+}
+
+/// Claims that were rolled back leave jobs behind where nobody looks. Who noticed has mended
+/// that already; this is for those that nobody did.
+async fn requeue_stranded(store: &dyn Store) -> Result<()> {
+    let requeued = in_time(LONGEST_CALL, store.requeue_stranded()).await?;
+    if requeued > 0 {
+        warn!(requeued, "found jobs that claims had passed by");
     }
     Ok(())
 }

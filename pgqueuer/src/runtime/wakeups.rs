@@ -1,53 +1,144 @@
 //! What wakes an idle worker: the bell, and the clock.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use tokio::sync::watch;
 use tracing::warn;
 
 use super::{Patience, spread};
-use crate::{config::WorkerConfig, error::Chain, store::Store};
+use crate::{
+    config::WorkerConfig,
+    error::Chain,
+    store::{Ring, Store},
+};
 
 /// Merges the bell of the store and polling into one signal. Each clone waits by itself.
 #[derive(Clone, Debug)]
 pub(super) struct Wakeups {
-    sender: Arc<watch::Sender<()>>,
-    receiver: watch::Receiver<()>,
+    rung: Arc<Rung>,
+    available: watch::Receiver<Option<News>>,
+    scheduled: watch::Receiver<()>,
     poll_interval: Duration,
     listen: bool,
 }
 
+#[derive(Debug)]
+struct Rung {
+    available: watch::Sender<Option<News>>,
+    scheduled: watch::Sender<()>,
+    /// How often the bell rang in all.
+    count: AtomicU64,
+    /// Whether the bell was asked for.
+    armed: AtomicBool,
+}
+
+/// What has become available since somebody last looked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum News {
+    /// Jobs in lanes that are in use.
+    Jobs,
+    /// Perhaps jobs in other lanes, too.
+    Lanes,
+}
+
 impl Wakeups {
     pub(super) fn new(config: &WorkerConfig) -> Self {
-        let (sender, receiver) = watch::channel(());
+        let (available, available_receiver) = watch::channel(None);
+        let (scheduled, scheduled_receiver) = watch::channel(());
         Self {
-            sender: Arc::new(sender),
-            receiver,
+            rung: Arc::new(Rung {
+                available,
+                scheduled,
+                count: AtomicU64::new(0),
+                armed: AtomicBool::new(false),
+            }),
+            available: available_receiver,
+            scheduled: scheduled_receiver,
             poll_interval: config.poll_interval,
             listen: config.listen,
         }
     }
 
-    /// Whether the bell was rung since it was last asked. Whoever looks after this, sees what
-    /// the rings so far were about.
-    pub(super) fn was_rung(&mut self) -> bool {
-        // Fails only without a sender, and there is one in `self`.
-        let was_rung = self.receiver.has_changed().unwrap_or(false);
-        self.receiver.mark_unchanged();
-        was_rung
+    /// Whether there is a bell at all.
+    pub(super) fn listens(&self) -> bool {
+        self.listen
+    }
+
+    /// How often the bell rang in all.
+    pub(super) fn rings(&self) -> u64 {
+        self.rung.count.load(Relaxed)
+    }
+
+    pub(super) fn is_armed(&self) -> bool {
+        self.rung.armed.load(Relaxed)
+    }
+
+    pub(super) fn set_armed(&self, armed: bool) {
+        self.rung.armed.store(armed, Relaxed);
+    }
+
+    /// What the bell was rung for since this was last asked. Whoever looks after this, sees
+    /// what the rings so far were about.
+    pub(super) fn news(&self) -> Option<News> {
+        let mut news = None;
+        self.rung.available.send_if_modified(|waiting| {
+            news = waiting.take();
+            // Who waits is not to be woken by this.
+            false
+        });
+        news
     }
 
     /// Waits until there may be work: the bell was rung, or it is time to look anyway.
     pub(super) async fn next(&mut self) {
-        self.next_within(self.poll_interval).await;
+        let poll = spread(self.poll_interval, 0.1);
+        tokio::select! {
+            // Fails only without a sender, and there is one in `self`.
+            _ = self.available.wait_for(Option::is_some) => {}
+            () = tokio::time::sleep(poll) => {}
+        }
     }
 
-    /// As [`next`](Self::next), but at most this long.
-    pub(super) async fn next_within(&mut self, wait: Duration) {
-        let poll = tokio::time::sleep(wait.min(spread(self.poll_interval, 0.1)));
+    /// Waits until jobs were scheduled, or for as long as told, or until it is time to look
+    /// anyway.
+    pub(super) async fn scheduled_within(&mut self, wait: Duration) {
+        // Without the bell, only the clock tells.
+        let poll = if !self.listen {
+            self.poll_interval
+        } else if self.is_armed() {
+            self.poll_interval * 5
+        } else {
+            Self::UNARMED_POLL.min(self.poll_interval)
+        };
         tokio::select! {
-            _ = self.receiver.changed() => {}
-            () = poll => {}
+            _ = self.scheduled.changed() => {}
+            () = tokio::time::sleep(wait.min(spread(poll, 0.1))) => {}
+        }
+    }
+
+    /// How often to look for scheduled jobs that nobody rang for, since all were busy.
+    const UNARMED_POLL: Duration = Duration::from_millis(100);
+
+    fn pass_on(&self, ring: Ring) {
+        let rung = &self.rung;
+        rung.count.fetch_add(1, Relaxed);
+        if ring != Ring::Scheduled {
+            let news = match ring {
+                Ring::Anything => News::Lanes,
+                Ring::Available | Ring::Scheduled => News::Jobs,
+            };
+            // The next ring must not hide news of lanes that nobody has heard yet.
+            rung.available
+                .send_modify(|waiting| *waiting = Some(waiting.map_or(news, |it| it.max(news))));
+        }
+        if ring != Ring::Available {
+            rung.scheduled.send_replace(());
         }
     }
 
@@ -67,10 +158,10 @@ impl Wakeups {
             }
         };
         // What was enqueued before the bell hung has not been heard.
-        self.sender.send_replace(());
+        self.pass_on(Ring::Anything);
         loop {
-            bell.rung().await;
-            self.sender.send_replace(());
+            let ring = bell.rung().await;
+            self.pass_on(ring);
         }
     }
 }

@@ -70,12 +70,40 @@ pub struct Bound<'a> {
 /// How hard a claim looks for jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
-    /// At everything there is.
+    /// At everything there is. Learns which lanes (kind and priority) are in use.
     Everywhere,
-    /// From where the last claim of this process left off. Cheaper; may miss jobs of a
-    /// priority that was not in use, or whose transaction was slow to commit, until the
-    /// next look everywhere.
+    /// At the lanes that are known, whole. Cheaper; misses jobs of a lane that was not in
+    /// use at the last look everywhere.
+    Known,
+    /// From where the last claim of this process left off. Cheapest; misses besides jobs whose
+    /// transaction was slow to commit, until the next look at the whole lanes.
     Onward,
+}
+
+/// What the bell was rung for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ring {
+    /// Jobs became available in lanes that are in use.
+    Available,
+    /// Jobs were scheduled.
+    Scheduled,
+    /// Any of it, and lanes that were not in use before.
+    Anything,
+}
+
+/// A point in time, as transactions have it. What had begun to be written by then can be seen
+/// once the horizon [has passed](super::Store::has_passed).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Horizon(pub i64);
+
+/// Which jobs a session that ends has claimed and not settled.
+#[derive(Clone, Copy, Debug)]
+pub enum Holds<'a> {
+    /// These.
+    Only(&'a [ClaimKey]),
+    /// Perhaps others, too: the reply to a claim was lost. To find them, all unfinished jobs
+    /// are read.
+    Unsure,
 }
 
 /// A claim of a job: what a worker must show to settle it.

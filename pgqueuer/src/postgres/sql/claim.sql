@@ -4,24 +4,14 @@
 --
 -- The lanes come best first. Each is read from its cursor by jobs_claim_idx; the outer
 -- LIMIT has no sort under it, so the plan stops at the lane that fills the claim and locks
--- no row that it does not take.
---
--- The lock on the session's row keeps a rescuer away until the claim is committed: without
--- it, a claim that races with the rescue of its own session could strand its jobs.
-WITH live AS MATERIALIZED (
-    SELECT id
-    FROM pgqueuer.sessions
-    WHERE id = $1
-      AND expires_at > now()
-    FOR KEY SHARE
-),
--- MATERIALIZED is a fence: a plan that folds the LIMIT into the UPDATE can claim more.
-taken AS MATERIALIZED (
-    SELECT job.id
-    FROM live
-    CROSS JOIN unnest($2::text[], $3::smallint[], $4::bigint[]) AS lane (kind, priority, cursor)
+-- no row that it does not take. MATERIALIZED is a fence: a plan that folds the LIMIT into
+-- the UPDATE can claim more. The rows that were locked are found again by their place on
+-- the page, which cannot change while they are.
+WITH taken AS MATERIALIZED (
+    SELECT job.place
+    FROM unnest($2::text[], $3::smallint[], $4::bigint[]) AS lane (kind, priority, cursor)
     CROSS JOIN LATERAL (
-        SELECT waiting.id
+        SELECT waiting.ctid AS place
         FROM pgqueuer.jobs AS waiting
         WHERE waiting.kind = lane.kind
           AND waiting.priority = lane.priority
@@ -33,14 +23,25 @@ taken AS MATERIALIZED (
         FOR UPDATE SKIP LOCKED
     ) AS job
     LIMIT $5
+),
+-- The lock on the session's row keeps a rescuer away until the claim is committed: without
+-- it, a claim that races with the rescue of its own session could strand its jobs. Not taken
+-- for nothing, or a look that finds nothing would have to be committed to disk.
+live AS MATERIALIZED (
+    SELECT id
+    FROM pgqueuer.sessions
+    WHERE id = $1
+      AND expires_at > now()
+      AND EXISTS (SELECT FROM taken)
+    FOR KEY SHARE
 )
 UPDATE pgqueuer.jobs AS job
 SET claimed_by = $1,
     claimed_at = now(),
     claim_number = job.claim_number + 1,
     attempt = job.attempt + 1
-FROM taken
-WHERE job.id = taken.id
+WHERE job.ctid = ANY (ARRAY(SELECT place FROM taken))
+  AND EXISTS (SELECT FROM live)
 RETURNING
     job.id,
     job.claim_number,
@@ -48,7 +49,7 @@ RETURNING
     job.attempt,
     job.priority,
     job.position,
-    job.codec::text AS codec,
+    job.codec = 'json' AS is_json,
     job.payload,
     job.headers::text AS headers,
     job.enqueued_at;

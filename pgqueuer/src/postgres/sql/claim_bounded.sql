@@ -6,20 +6,12 @@
 --
 -- The bounds are counted after the rows are locked, so this may lock some that it does not
 -- take, until it commits: other workers pass over them meanwhile.
-WITH live AS MATERIALIZED (
-    SELECT id
-    FROM pgqueuer.sessions
-    WHERE id = $1
-      AND expires_at > now()
-    FOR KEY SHARE
-),
-candidates AS MATERIALIZED (
-    SELECT job.id, job.position, lane.turn, lane.bounded, lane.bound
-    FROM live
-    CROSS JOIN unnest($2::text[], $3::smallint[], $4::bigint[], $6::integer[], $7::bigint[])
+WITH candidates AS MATERIALIZED (
+    SELECT job.place, job.position, lane.turn, lane.bounded, lane.bound
+    FROM unnest($2::text[], $3::smallint[], $4::bigint[], $6::integer[], $7::bigint[])
         WITH ORDINALITY AS lane (kind, priority, cursor, bounded, bound, turn)
     CROSS JOIN LATERAL (
-        SELECT waiting.id, waiting.position
+        SELECT waiting.ctid AS place, waiting.position
         FROM pgqueuer.jobs AS waiting
         WHERE waiting.kind = lane.kind
           AND waiting.priority = lane.priority
@@ -33,27 +25,35 @@ candidates AS MATERIALIZED (
 ),
 placed AS (
     SELECT
-        id,
+        place,
         turn,
         position,
         bound,
-        row_number() OVER (PARTITION BY bounded ORDER BY turn, position) AS place
+        row_number() OVER (PARTITION BY bounded ORDER BY turn, position) AS place_in_group
     FROM candidates
 ),
 taken AS MATERIALIZED (
-    SELECT id
+    SELECT place
     FROM placed
-    WHERE place <= bound
+    WHERE place_in_group <= bound
     ORDER BY turn, position
     LIMIT $5
+),
+live AS MATERIALIZED (
+    SELECT id
+    FROM pgqueuer.sessions
+    WHERE id = $1
+      AND expires_at > now()
+      AND EXISTS (SELECT FROM taken)
+    FOR KEY SHARE
 )
 UPDATE pgqueuer.jobs AS job
 SET claimed_by = $1,
     claimed_at = now(),
     claim_number = job.claim_number + 1,
     attempt = job.attempt + 1
-FROM taken
-WHERE job.id = taken.id
+WHERE job.ctid = ANY (ARRAY(SELECT place FROM taken))
+  AND EXISTS (SELECT FROM live)
 RETURNING
     job.id,
     job.claim_number,
@@ -61,7 +61,7 @@ RETURNING
     job.attempt,
     job.priority,
     job.position,
-    job.codec::text AS codec,
+    job.codec = 'json' AS is_json,
     job.payload,
     job.headers::text AS headers,
     job.enqueued_at;

@@ -2,7 +2,7 @@
 --
 -- $1 session bigint
 --
--- Reads the whole table, once in the life of a worker.
+-- Reads the whole table: for a session whose last claim nobody knows the reply of.
 WITH closed AS (
     DELETE FROM pgqueuer.sessions
     WHERE id = $1

@@ -27,14 +27,43 @@ inserted AS (
         payload,
         headers
     FROM entering
+    RETURNING 1
 ),
--- Once, and only if there is something to ring for.
-rung AS MATERIALIZED (
-    SELECT pgqueuer.ring()
+-- Only now that something is written: see pgqueuer.ring.
+sorts AS MATERIALIZED (
+    SELECT DISTINCT
+        kind,
+        priority,
+        run_at <= clock_timestamp() AS is_due,
+        delay IS NOT NULL OR due_at IS NOT NULL AS is_timed
     FROM entering
-    LIMIT 1
+    WHERE EXISTS (SELECT FROM inserted)
+),
+new_lanes AS (
+    INSERT INTO pgqueuer.lanes (kind, priority)
+    SELECT DISTINCT sorts.kind, sorts.priority
+    FROM sorts
+    WHERE NOT EXISTS (
+        SELECT
+        FROM pgqueuer.lanes AS lane
+        WHERE lane.kind = sorts.kind
+          AND lane.priority = sorts.priority
+    )
+    RETURNING kind
+),
+-- Once for each sort of news.
+news AS (
+    SELECT 'lanes' AS news FROM new_lanes
+    UNION
+    SELECT '' FROM sorts WHERE is_due
+    UNION
+    SELECT 'scheduled' FROM sorts WHERE is_timed
+),
+rung AS MATERIALIZED (
+    SELECT count(pgqueuer.ring(news)::text)
+    FROM news
 )
-SELECT entering.id
+-- One row: to read a thousand of them costs a producer as much as to send them.
+SELECT array_agg(entering.id ORDER BY entering.ordinal) AS ids
 FROM entering
-LEFT JOIN rung ON true
-ORDER BY entering.ordinal;
+LEFT JOIN rung ON true;

@@ -4,7 +4,7 @@
 -- $5 retain float8[] (seconds), $6 failures jsonb[] (or NULL)
 --
 -- Fenced by session and claim number: what another worker holds now is left alone.
--- Returns the claims that were settled. Finds the rows by the primary key.
+-- Returns the claims that were settled, in one row: there may be many. Finds the rows by the primary key.
 WITH settled AS (
     SELECT *
     FROM unnest($2::bigint[], $3::integer[], $4::text[], $5::float8[], $6::jsonb[])
@@ -45,5 +45,5 @@ recorded AS (
     FROM ended
     WHERE retain > 0
 )
-SELECT id, claim_number
+SELECT array_agg(id) AS ids, array_agg(claim_number) AS claim_numbers
 FROM ended;

@@ -23,13 +23,17 @@ kept AS (
     WHERE job.id = settled.id
       AND job.claimed_by = $1
       AND job.claim_number = settled.claim_number
-    RETURNING job.id, job.claim_number
+    RETURNING job.id, job.claim_number, job.state
 ),
--- Once, and only if there is something to ring for.
-rung AS MATERIALIZED (
-    SELECT pgqueuer.ring()
+-- Once for each sort of news, and only if there is any.
+news AS (
+    SELECT DISTINCT CASE state WHEN 'scheduled' THEN 'scheduled' ELSE '' END AS news
     FROM kept
-    LIMIT 1
+    WHERE state <> 'held'
+),
+rung AS MATERIALIZED (
+    SELECT count(pgqueuer.ring(news)::text)
+    FROM news
 )
 SELECT kept.id, kept.claim_number
 FROM kept

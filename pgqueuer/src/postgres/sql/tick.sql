@@ -15,12 +15,31 @@ inserted AS (
     INSERT INTO pgqueuer.jobs (id, position, kind, priority, state, codec, payload, headers)
     SELECT id, id, $1, $4, 'available', $5::pgqueuer.payload_codec, $6, $7
     FROM moved
+    RETURNING kind, priority
 ),
--- Once, and only if there is something to ring for.
+new_lane AS (
+    INSERT INTO pgqueuer.lanes (kind, priority)
+    SELECT inserted.kind, inserted.priority
+    FROM inserted
+    WHERE NOT EXISTS (
+        SELECT
+        FROM pgqueuer.lanes AS lane
+        WHERE lane.kind = inserted.kind
+          AND lane.priority = inserted.priority
+    )
+    RETURNING kind
+),
+-- Once for each sort of news, and only if there is any.
+news AS (
+    SELECT 'lanes' AS news
+    FROM new_lane
+    UNION
+    SELECT ''
+    FROM inserted
+),
 rung AS MATERIALIZED (
-    SELECT pgqueuer.ring()
-    FROM moved
-    LIMIT 1
+    SELECT count(pgqueuer.ring(news)::text)
+    FROM news
 )
 SELECT moved.id
 FROM moved

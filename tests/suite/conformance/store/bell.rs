@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use pgqueuer::store::Store;
+use pgqueuer::store::{Holds, SessionId, Store};
 
 use super::super::store_cases;
 use crate::support::{
-    again, completed, enqueue, eventually, expire, in_time, job, open_session, running_job, settle,
+    again, completed, enqueue, eventually, expire, in_time, job, running_job, settle,
 };
 
 store_cases! {
@@ -23,6 +23,13 @@ store_cases! {
     is_silent_when_there_is_nothing_to_tell,
 }
 
+/// A session that sleeps until the bell rings.
+async fn open_session(store: &dyn Store) -> SessionId {
+    let session = crate::support::open_session(store).await;
+    store.arm_bell(session, true).await.unwrap();
+    session
+}
+
 /// An upkeep that rang each time would wake itself, for ever.
 async fn is_silent_when_there_is_nothing_to_tell(store: &dyn Store) {
     let session = open_session(store).await;
@@ -33,7 +40,7 @@ async fn is_silent_when_there_is_nothing_to_tell(store: &dyn Store) {
     store.rescue().await.unwrap();
     store.reconcile(session, &[job.key]).await.unwrap();
     settle(store, session, &[completed(&job)]).await;
-    store.close_session(session).await.unwrap();
+    store.close_session(session, Holds::Unsure).await.unwrap();
 
     let silence = Duration::from_millis(200);
     let rung = tokio::time::timeout(silence, bell.rung()).await;
@@ -92,7 +99,7 @@ async fn rings_when_a_session_gives_back_its_jobs(store: &dyn Store) {
     running_job(store, closing, "mail").await;
     let mut bell = store.bell().await.unwrap();
 
-    store.close_session(closing).await.unwrap();
+    store.close_session(closing, Holds::Unsure).await.unwrap();
 
     in_time("the bell", bell.rung()).await;
 }

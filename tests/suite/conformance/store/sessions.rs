@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pgqueuer::store::{JobState, SessionId, Store};
+use pgqueuer::store::{Holds, JobState, SessionId, Store};
 
 use super::super::{postgres_only, store_cases};
 use crate::{
@@ -66,7 +66,7 @@ async fn keep_what_their_worker_knows_of(store: &dyn Store) {
 
 async fn are_never_the_same(store: &dyn Store) {
     let first = open_session(store).await;
-    store.close_session(first).await.unwrap();
+    store.close_session(first, Holds::Unsure).await.unwrap();
 
     let second = open_session(store).await;
 
@@ -104,7 +104,7 @@ async fn that_have_expired_cannot_claim(store: &dyn Store) {
 async fn that_are_closed_cannot_claim(store: &dyn Store) {
     enqueue(store, job("mail")).await;
     let session = open_session(store).await;
-    store.close_session(session).await.unwrap();
+    store.close_session(session, Holds::Unsure).await.unwrap();
 
     let claimed = claim(store, session, &["mail"], 1).await;
 
@@ -143,7 +143,7 @@ async fn that_were_rescued_cannot_be_renewed(store: &dyn Store) {
 
 async fn that_were_closed_cannot_be_renewed(store: &dyn Store) {
     let session = open_session(store).await;
-    store.close_session(session).await.unwrap();
+    store.close_session(session, Holds::Unsure).await.unwrap();
 
     let renewed = store.renew_session(session, LONG).await.unwrap();
 
@@ -154,7 +154,7 @@ async fn give_back_their_jobs_when_they_close(store: &dyn Store) {
     let session = open_session(store).await;
     let job = running_job(store, session, "mail").await;
 
-    store.close_session(session).await.unwrap();
+    store.close_session(session, Holds::Unsure).await.unwrap();
 
     let record = record(store, job.key.id).await;
     assert_eq!(record.state, JobState::Available);
@@ -167,7 +167,7 @@ async fn put_what_they_give_back_at_the_end_of_the_line(store: &dyn Store) {
     let first = running_job(store, closing, "mail").await;
     let waiting = enqueue_many(store, &job("mail"), 2).await;
 
-    store.close_session(closing).await.unwrap();
+    store.close_session(closing, Holds::Unsure).await.unwrap();
 
     let claimed = claim(store, session, &["mail"], 10).await;
     assert_eq!(ids(&claimed), [waiting[0], waiting[1], first.key.id]);
@@ -178,7 +178,7 @@ async fn leave_the_jobs_of_others_alone_when_they_close(store: &dyn Store) {
     let session = open_session(store).await;
     let job = running_job(store, session, "mail").await;
 
-    store.close_session(closing).await.unwrap();
+    store.close_session(closing, Holds::Unsure).await.unwrap();
 
     assert_eq!(state(store, job.key.id).await, JobState::Running);
     assert_eq!(settle(store, session, &[completed(&job)]).await, []);
@@ -186,9 +186,9 @@ async fn leave_the_jobs_of_others_alone_when_they_close(store: &dyn Store) {
 
 async fn can_be_closed_twice(store: &dyn Store) {
     let session = open_session(store).await;
-    store.close_session(session).await.unwrap();
+    store.close_session(session, Holds::Unsure).await.unwrap();
 
-    let closed_again = store.close_session(session).await;
+    let closed_again = store.close_session(session, Holds::Unsure).await;
 
     assert!(closed_again.is_ok());
 }
@@ -196,7 +196,7 @@ async fn can_be_closed_twice(store: &dyn Store) {
 async fn that_are_closed_cannot_settle(store: &dyn Store) {
     let session = open_session(store).await;
     let job = running_job(store, session, "mail").await;
-    store.close_session(session).await.unwrap();
+    store.close_session(session, Holds::Unsure).await.unwrap();
 
     let refused = settle(store, session, &[completed(&job)]).await;
 
@@ -212,7 +212,8 @@ async fn lose_nothing_that_is_claimed_as_they_close(database: &Database) {
     let claim = slow_claim(database, session, id).await;
     let pgq = database.pgq.clone();
 
-    let closing = tokio::spawn(async move { pgq.store().close_session(session).await });
+    let closing =
+        tokio::spawn(async move { pgq.store().close_session(session, Holds::Unsure).await });
     wait_for_a_lock(database).await;
     claim.commit().await.unwrap();
     closing.await.unwrap().unwrap();

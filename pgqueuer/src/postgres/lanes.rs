@@ -1,0 +1,250 @@
+//! Lanes: which ones to read, from where, and in what order.
+//!
+//! A lane is a kind and a priority. An index that is read from its head walks over every entry
+//! of finished jobs that vacuum has not removed yet, and slows down with their number
+//! (`docs/decisions/0004-claims.md`). So there are two marks in each lane, both hints:
+//!
+//! - the **cursor**: how far this process has claimed. A look onward begins there.
+//! - the **low-water mark**: below it, nothing is left for anybody. Whole lanes are read from
+//!   there. A position is taken before its job is committed, so the mark trails until all that
+//!   was being written has been written; workers share it in the table of lanes.
+//!
+//! A claim that is rolled back may leave jobs behind the marks of those who passed it by.
+//! `requeue_stranded.sql` brings them back.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap},
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use super::rows::{ClaimedRow, HorizonRow, LaneRow};
+use crate::store::{ClaimRequest, Look};
+
+/// What this process knows of the lanes.
+#[derive(Debug, Default)]
+pub(super) struct Lanes(Mutex<LaneBook>);
+
+impl Lanes {
+    pub(super) fn with<T>(&self, read: impl FnOnce(&mut LaneBook) -> T) -> T {
+        // The book is a hint: one that a panic left half-written is still good.
+        let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        read(&mut book)
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct LaneBook {
+    lanes: HashMap<String, BTreeMap<i16, Lane>>,
+    /// Counts claims, to take turns among lanes of one priority.
+    turn: usize,
+    horizons: Horizons,
+    shared_at: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Lane {
+    cursor: i64,
+    low_water: i64,
+    /// The low-water mark that the table of lanes has.
+    shared: i64,
+    /// There was nothing left at the last look. Looks onward leave it out while there are
+    /// others.
+    dry: bool,
+}
+
+/// How far positions are settled: committed, or rolled back.
+#[derive(Debug, Default)]
+struct Horizons {
+    /// `position` is settled when no transaction before `next` is under way.
+    pending: Option<HorizonRow>,
+    settled: i64,
+    /// Settled one horizon earlier: so that the claims are over, too, that were under way when
+    /// the line was last read up to there.
+    long_settled: i64,
+    has_claimed: bool,
+}
+
+/// The lanes of one claim, as the columns that go into the statement.
+#[derive(Debug, Default)]
+pub(super) struct LaneColumns {
+    pub(super) kinds: Vec<String>,
+    pub(super) priorities: Vec<i16>,
+    pub(super) cursors: Vec<i64>,
+}
+
+impl LaneColumns {
+    /// Which bound each lane is under, counted from 1, and how many jobs that allows. Lanes
+    /// without one share the limit of the claim.
+    pub(super) fn bounds(&self, request: &ClaimRequest<'_>) -> (Vec<i32>, Vec<i64>) {
+        let bound_of = |kind: &String| {
+            let mut bounds = request.bounds.iter().zip(1_i32..);
+            let found = bounds.find(|(bound, _)| bound.kinds.contains(&kind.as_str()));
+            found.map_or((0, request.limit), |(bound, number)| (number, bound.limit))
+        };
+        let bounds = self.kinds.iter().map(bound_of);
+        bounds
+            .map(|(number, limit)| (number, i64::from(limit)))
+            .unzip()
+    }
+}
+
+/// What a claim took out of one lane.
+#[derive(Clone, Copy)]
+struct Taken {
+    first: i64,
+    last: i64,
+}
+
+impl LaneBook {
+    /// How often marks are shared, and by how much they must have moved. Guesses: often enough
+    /// that a new worker walks over little, seldom enough to cost nothing.
+    const SHARE_EVERY: Duration = Duration::from_secs(5);
+    const SHARE_FROM: i64 = 1000;
+
+    /// Takes in the lanes that are in use.
+    pub(super) fn learn(&mut self, found: Vec<LaneRow>) {
+        for row in found {
+            let lane = self.lanes.entry(row.kind).or_default();
+            let lane = lane.entry(row.priority).or_insert(Lane {
+                cursor: row.low_water,
+                low_water: row.low_water,
+                shared: row.low_water,
+                dry: false,
+            });
+            lane.shared = row.low_water;
+            lane.low_water = lane.low_water.max(row.low_water);
+            lane.cursor = lane.cursor.max(row.low_water);
+        }
+    }
+
+    /// Whether a horizon would move a mark.
+    pub(super) fn wants_horizon(&self) -> bool {
+        self.horizons.has_claimed || self.horizons.long_settled < self.horizons.settled
+    }
+
+    pub(super) fn pass(&mut self, horizon: HorizonRow) {
+        let horizons = &mut self.horizons;
+        let is_past = |pending: &HorizonRow| horizon.oldest >= pending.next;
+        match &horizons.pending {
+            Some(pending) if is_past(pending) => {
+                horizons.has_claimed = false;
+                horizons.long_settled = horizons.settled;
+                horizons.settled = pending.position;
+                horizons.pending = Some(horizon);
+            }
+            Some(_) => {}
+            None => horizons.pending = Some(horizon),
+        }
+    }
+
+    /// The lanes of these kinds, highest priority first. Within a priority the first turn
+    /// goes round.
+    pub(super) fn in_order(&mut self, kinds: &[&str], look: Look) -> LaneColumns {
+        let known = |kind: &&str| self.lanes.get(*kind).into_iter().flatten();
+        // If all are dry, then any of them may have jobs again.
+        let all_dry = kinds.iter().flat_map(known).all(|(_, lane)| lane.dry);
+        let mut lanes: Vec<(i16, usize, &str, i64)> = Vec::new();
+        for (place, kind) in kinds.iter().enumerate() {
+            let turn = (place + self.turn) % kinds.len();
+            for (priority, lane) in self.lanes.get(*kind).into_iter().flatten() {
+                match look {
+                    Look::Onward if lane.dry && !all_dry => {}
+                    Look::Onward => lanes.push((*priority, turn, kind, lane.cursor)),
+                    Look::Known | Look::Everywhere => {
+                        lanes.push((*priority, turn, kind, lane.low_water));
+                    }
+                }
+            }
+        }
+        self.turn = self.turn.wrapping_add(1);
+        lanes.sort_unstable_by_key(|(priority, turn, ..)| (Reverse(*priority), *turn));
+        LaneColumns {
+            kinds: lanes.iter().map(|lane| lane.2.to_owned()).collect(),
+            priorities: lanes.iter().map(|lane| lane.0).collect(),
+            cursors: lanes.iter().map(|lane| lane.3).collect(),
+        }
+    }
+
+    /// Moves the marks on after a claim, in whose order these lanes were.
+    pub(super) fn note(
+        &mut self,
+        request: &ClaimRequest<'_>,
+        lanes: &[(String, i16)],
+        claimed: &[ClaimedRow],
+    ) {
+        let mut taken: HashMap<(&str, i16), Taken> = HashMap::new();
+        for row in claimed {
+            let (first, last) = (row.position, row.position);
+            taken
+                .entry((row.job.kind.as_str(), row.job.priority))
+                .and_modify(|it| {
+                    it.first = it.first.min(first);
+                    it.last = it.last.max(last);
+                })
+                .or_insert(Taken { first, last });
+        }
+        self.horizons.has_claimed |= !claimed.is_empty();
+        let is_full = claimed.len() >= request.limit as usize;
+        let of = |lane: &(String, i16)| taken.get(&(lane.0.as_str(), lane.1)).copied();
+        let last_read = lanes.iter().rposition(|lane| of(lane).is_some());
+        for (place, lane) in lanes.iter().enumerate() {
+            let taken = of(lane);
+            // A claim stops at the lane that fills it. With bounds, nobody can tell from here
+            // which lane was cut short.
+            let read_to_end = !is_full && request.bounds.is_empty()
+                || is_full && request.bounds.is_empty() && Some(place) < last_read;
+            let known = self.lanes.get_mut(&lane.0);
+            if let Some(known) = known.and_then(|it| it.get_mut(&lane.1)) {
+                known.note(
+                    taken,
+                    read_to_end,
+                    (request.look != Look::Onward).then_some(self.horizons.long_settled),
+                );
+            }
+        }
+    }
+
+    /// The marks that others should know of, if it is time to tell them.
+    pub(super) fn to_share(&mut self) -> Option<LaneColumns> {
+        let is_recent = |at: Instant| at.elapsed() < Self::SHARE_EVERY;
+        if self.shared_at.is_some_and(is_recent) {
+            return None;
+        }
+        let mut columns = LaneColumns::default();
+        for (kind, priorities) in &mut self.lanes {
+            for (priority, lane) in priorities {
+                if lane.low_water >= lane.shared.saturating_add(Self::SHARE_FROM) {
+                    lane.shared = lane.low_water;
+                    columns.kinds.push(kind.clone());
+                    columns.priorities.push(*priority);
+                    columns.cursors.push(lane.low_water);
+                }
+            }
+        }
+        if columns.kinds.is_empty() {
+            return None;
+        }
+        self.shared_at = Some(Instant::now());
+        Some(columns)
+    }
+}
+
+impl Lane {
+    /// `settled`: the lane was read from its low-water mark, and positions up to here are settled.
+    fn note(&mut self, taken: Option<Taken>, read_to_end: bool, settled: Option<i64>) {
+        self.dry = read_to_end;
+        if let Some(taken) = taken {
+            self.cursor = self.cursor.max(taken.last);
+        }
+        let Some(settled) = settled else { return };
+        let done = match taken {
+            Some(taken) => settled.min(taken.first - 1),
+            None if read_to_end => settled,
+            None => return,
+        };
+        self.low_water = self.low_water.max(done);
+        self.cursor = self.cursor.max(self.low_water);
+    }
+}

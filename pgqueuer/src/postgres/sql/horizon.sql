@@ -1,0 +1,8 @@
+-- Which transactions are under way, and how far positions have been given out. No parameters.
+--
+-- Once no transaction before `next` is under way any more, all that had begun to write by now
+-- has been committed or rolled back. A snapshot that only reads does not hold this back.
+SELECT
+    pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest,
+    pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next,
+    (SELECT last_value FROM pgqueuer.positions) AS position;
