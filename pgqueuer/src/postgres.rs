@@ -293,35 +293,13 @@ impl Store for PostgresStore {
     }
 
     async fn arm_bell(&self, session: SessionId, armed: bool) -> Result<Horizon> {
-        let failed = failed_to("arm the bell");
         let connection = self.claiming.get_or_init(|| self.dedicated());
-        let mut lent = connection.lend().await.map_err(&failed)?;
-        sqlx::query(self.statements.arm_bell.text())
-            .bind(session.0)
-            .bind(armed)
-            .execute(lent.connection())
-            .await
-            .map_err(&failed)?;
-        // Once the bell is armed for all to see: who begins to write from here on, rings.
-        let horizon = sqlx::query(self.statements.horizon.text())
-            .try_map(|row| rows::horizon(&row))
-            .fetch_one(lent.connection())
-            .await
-            .map_err(&failed)?;
-        lent.give_back();
-        Ok(Horizon(horizon.next))
+        bell::arm(connection, &self.statements, session, armed).await
     }
 
     async fn has_passed(&self, horizon: Horizon) -> Result<bool> {
-        let failed = failed_to("read which transactions are under way");
         let connection = self.claiming.get_or_init(|| self.dedicated());
-        let mut lent = connection.lend().await.map_err(&failed)?;
-        let now = sqlx::query(self.statements.horizon.text())
-            .try_map(|row| rows::horizon(&row))
-            .fetch_one(lent.connection())
-            .await
-            .map_err(&failed)?;
-        lent.give_back();
+        let now = bell::horizon(connection, &self.statements).await?;
         Ok(now.oldest >= horizon.0)
     }
 

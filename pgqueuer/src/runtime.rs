@@ -25,6 +25,7 @@
 mod ahead;
 mod attempt;
 mod fetcher;
+mod outlook;
 mod panics;
 mod rest;
 mod scheduler;

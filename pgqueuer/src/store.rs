@@ -21,12 +21,16 @@
 //! - A claim is fenced: only who holds `(session, id, claim number)` can settle it.
 //! - A job that becomes available goes to the end of its line.
 
+mod records;
 mod types;
 
+pub use records::{
+    Counts, JobRecord, JobState, KindRecord, NextTick, ScheduleRecord, ScheduleToStore, Tick,
+};
 pub use types::{
-    Attempted, Bound, ClaimKey, ClaimRequest, ClaimedJob, Counts, Crash, Disposition, Ending,
-    Failure, FailureReason, Holds, Horizon, JobRecord, JobState, JobToEnqueue, KindRecord, Look,
-    NextTick, Promotion, Ring, RunAt, ScheduleRecord, ScheduleToStore, SessionId, Settlement, Tick,
+    Attempted, Bound, ClaimKey, ClaimRequest, ClaimedJob, Crash, Disposition, Ending, Failure,
+    FailureReason, Holds, Horizon, JobToEnqueue, Look, Promotion, Ring, RunAt, SessionId,
+    Settlement,
 };
 
 use std::{fmt, time::Duration};

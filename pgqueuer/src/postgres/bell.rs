@@ -9,10 +9,15 @@ use sqlx::{
 };
 use tracing::warn;
 
-use super::failure::failed_to;
+use super::{
+    dedicated::Dedicated,
+    failure::failed_to,
+    rows::{self, HorizonRow},
+    statements::Statements,
+};
 use crate::{
     error::{Chain, Result},
-    store::{Bell, Ring},
+    store::{Bell, Horizon, Ring, SessionId},
 };
 
 /// Guess: often enough to be back soon, seldom enough not to be a load.
@@ -84,4 +89,37 @@ fn ring_of(notification: &PgNotification) -> Ring {
         "scheduled" => Ring::Scheduled,
         _ => Ring::Anything,
     }
+}
+
+/// Asks for the bell, or no longer.
+pub(super) async fn arm(
+    dedicated: &Dedicated,
+    statements: &Statements,
+    session: SessionId,
+    armed: bool,
+) -> Result<Horizon> {
+    let failed = failed_to("arm the bell");
+    let mut lent = dedicated.lend().await.map_err(&failed)?;
+    sqlx::query(statements.arm_bell.text())
+        .bind(session.0)
+        .bind(armed)
+        .execute(lent.connection())
+        .await
+        .map_err(&failed)?;
+    lent.give_back();
+    // Once the bell is armed for all to see: who begins to write from here on, rings.
+    Ok(Horizon(horizon(dedicated, statements).await?.next))
+}
+
+/// Which transactions are under way.
+pub(super) async fn horizon(dedicated: &Dedicated, statements: &Statements) -> Result<HorizonRow> {
+    let failed = failed_to("read which transactions are under way");
+    let mut lent = dedicated.lend().await.map_err(&failed)?;
+    let horizon = sqlx::query(statements.horizon.text())
+        .try_map(|row| rows::horizon(&row))
+        .fetch_one(lent.connection())
+        .await
+        .map_err(&failed)?;
+    lent.give_back();
+    Ok(horizon)
 }

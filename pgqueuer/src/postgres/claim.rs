@@ -79,7 +79,7 @@ async fn survey(
             .map_err(&failed)?;
         lanes.with(|book| book.pass(horizon));
     }
-    if let Some(marks) = lanes.with(|book| book.to_share()) {
+    if let Some(marks) = lanes.with(|book| book.unshared()) {
         sqlx::query(statements.share_lanes.text())
             .bind(marks.kinds)
             .bind(marks.priorities)

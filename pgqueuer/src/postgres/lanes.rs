@@ -207,7 +207,7 @@ impl LaneBook {
     }
 
     /// The marks that others should know of, if it is time to tell them.
-    pub(super) fn to_share(&mut self) -> Option<LaneColumns> {
+    pub(super) fn unshared(&mut self) -> Option<LaneColumns> {
         let is_recent = |at: Instant| at.elapsed() < Self::SHARE_EVERY;
         if self.shared_at.is_some_and(is_recent) {
             return None;

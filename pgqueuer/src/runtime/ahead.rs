@@ -30,7 +30,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 const SHORTEST_STRETCH: Duration = Duration::from_millis(2);
 
 /// Jobs that this worker has claimed and not begun.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Ahead {
     waiting: Arc<Mutex<VecDeque<Waiting>>>,
     /// How many attempts were begun in all.
@@ -54,17 +54,6 @@ pub(super) struct Pace {
     begun: usize,
     at: Instant,
     per_second: f64,
-}
-
-impl Default for Ahead {
-    fn default() -> Self {
-        Self {
-            waiting: Arc::default(),
-            begun: Arc::default(),
-            low: Arc::default(),
-            low_mark: Arc::default(),
-        }
-    }
 }
 
 impl Ahead {
@@ -150,6 +139,11 @@ impl Pace {
             self.begun = begun;
             self.at = Instant::now();
         }
-        (self.per_second * HORIZON.as_secs_f64()) as usize
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "neither negative nor beyond what a machine can do"
+        )]
+        let ahead = (self.per_second * HORIZON.as_secs_f64()) as usize;
+        ahead
     }
 }

@@ -19,6 +19,7 @@ use super::{
     ahead::{Ahead, Pace},
     attempt::Attempts,
     in_time,
+    outlook::{Line, Outlook},
     rest::Rest,
     session::{Session, Sessions},
     settler::Settler,
@@ -51,52 +52,6 @@ struct Claimed {
     look: Look,
 }
 
-/// What is known of the jobs that wait.
-struct Outlook<'a> {
-    lines: Vec<Line<'a>>,
-    /// How hard to look next.
-    next: Look,
-    looked_everywhere: Instant,
-    /// When a claim last brought something.
-    found: Instant,
-    /// A claim failed: its reply may have been lost on the way.
-    is_unsure: bool,
-}
-
-/// A group of kinds that a bound holds for, or that none holds for.
-struct Line<'a> {
-    group: &'a Group,
-    /// The last look at its lanes found too little: there is nothing until the bell rings.
-    dry: bool,
-}
-
-impl Outlook<'_> {
-    fn look_anew(&mut self) {
-        if self.next == Look::Onward {
-            self.next = Look::Known;
-        }
-        self.lines.iter_mut().for_each(|line| line.dry = false);
-    }
-
-    fn hear(&mut self, news: Option<News>) {
-        if news.is_some() {
-            self.look_anew();
-        }
-        if news == Some(News::Lanes) {
-            self.next = Look::Everywhere;
-        }
-    }
-
-    fn is_dry(&self) -> bool {
-        self.lines.iter().all(|line| line.dry)
-    }
-
-    fn has_room(&self, slots: &Slots) -> bool {
-        let mut lines = self.lines.iter();
-        lines.any(|line| !line.dry && slots.free(line.group) > 0)
-    }
-}
-
 impl Fetcher {
     /// How long a busy worker goes on from where it left off, before it looks everywhere for
     /// a higher priority and for what was slow to commit.
@@ -126,14 +81,7 @@ impl Fetcher {
 
     async fn claim_until(&mut self, stop: &CancellationToken) {
         let slots = self.slots.clone();
-        let line = |group| Line { group, dry: false };
-        let mut outlook = Outlook {
-            lines: slots.groups().iter().map(line).collect(),
-            next: Look::Everywhere,
-            looked_everywhere: Instant::now(),
-            found: Instant::now(),
-            is_unsure: false,
-        };
+        let mut outlook = Outlook::of(slots.groups());
         let mut patience = Patience::default();
         let mut rest = Rest::new(&self.wakeups);
         while !stop.is_cancelled() {

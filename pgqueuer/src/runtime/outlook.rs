@@ -1,0 +1,67 @@
+//! What a worker knows of the jobs that wait, and so how hard it looks next.
+
+use std::time::Instant;
+
+use super::{
+    slots::{Group, Slots},
+    wakeups::News,
+};
+use crate::store::Look;
+
+/// What is known of the jobs that wait.
+pub(super) struct Outlook<'a> {
+    pub(super) lines: Vec<Line<'a>>,
+    /// How hard to look next.
+    pub(super) next: Look,
+    pub(super) looked_everywhere: Instant,
+    /// When a claim last brought something.
+    pub(super) found: Instant,
+    /// A claim failed: its reply may have been lost on the way.
+    pub(super) is_unsure: bool,
+}
+
+/// A group of kinds that a bound holds for, or that none holds for.
+pub(super) struct Line<'a> {
+    pub(super) group: &'a Group,
+    /// The last look at its lanes found too little: there is nothing until the bell rings.
+    pub(super) dry: bool,
+}
+
+impl<'a> Outlook<'a> {
+    /// Nothing is known.
+    pub(super) fn of(groups: &'a [Group]) -> Self {
+        let line = |group| Line { group, dry: false };
+        Self {
+            lines: groups.iter().map(line).collect(),
+            next: Look::Everywhere,
+            looked_everywhere: Instant::now(),
+            found: Instant::now(),
+            is_unsure: false,
+        }
+    }
+
+    pub(super) fn look_anew(&mut self) {
+        if self.next == Look::Onward {
+            self.next = Look::Known;
+        }
+        self.lines.iter_mut().for_each(|line| line.dry = false);
+    }
+
+    pub(super) fn hear(&mut self, news: Option<News>) {
+        if news.is_some() {
+            self.look_anew();
+        }
+        if news == Some(News::Lanes) {
+            self.next = Look::Everywhere;
+        }
+    }
+
+    pub(super) fn is_dry(&self) -> bool {
+        self.lines.iter().all(|line| line.dry)
+    }
+
+    pub(super) fn has_room(&self, slots: &Slots) -> bool {
+        let mut lines = self.lines.iter();
+        lines.any(|line| !line.dry && slots.free(line.group) > 0)
+    }
+}

@@ -1,0 +1,176 @@
+//! Records: what a store keeps of jobs, kinds and schedules, as it is read and written.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::types::{Failure, JobToEnqueue};
+use crate::{context::Headers, job::JobId, payload::Payload};
+
+/// What a worker publishes about one kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KindRecord {
+    /// The kind, or an alias of it.
+    pub kind: String,
+    /// The queue that it belongs to.
+    pub queue: String,
+    /// The priority that its jobs have by default.
+    pub priority: i16,
+    /// How many attempts its jobs have.
+    pub max_attempts: u16,
+    /// `hold` or `discard`.
+    pub on_failure: String,
+    /// How long finished jobs are remembered, in seconds.
+    pub retain_seconds: i64,
+    /// Names and types of the arguments, as JSON: `[{"name": …, "type": …}]`.
+    pub arguments: serde_json::Value,
+    /// Where it is declared, `file:line`.
+    pub source: String,
+}
+
+/// A schedule that a worker knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScheduleToStore {
+    /// The kind of job that it enqueues; also its name.
+    pub kind: String,
+    /// Its rule, as text. A change of it moves the next tick.
+    pub rule: String,
+    /// The tick to begin with.
+    pub next_tick: DateTime<Utc>,
+}
+
+/// A schedule as the store has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScheduleRecord {
+    /// The kind of job that it enqueues; also its name.
+    pub kind: String,
+    /// Its rule, as text.
+    pub rule: String,
+    /// When it ticks next.
+    pub next_tick: DateTime<Utc>,
+    /// When it last ticked.
+    pub last_tick: Option<DateTime<Utc>>,
+}
+
+/// When a schedule ticks next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NextTick {
+    /// Which schedule.
+    pub kind: String,
+    /// The tick.
+    pub at: DateTime<Utc>,
+    /// The time now.
+    pub now: DateTime<Utc>,
+}
+
+/// One tick of a schedule, to be carried out once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tick {
+    /// The tick that is due. If the schedule is no longer there, another worker was
+    /// faster.
+    pub due: DateTime<Utc>,
+    /// Where the schedule goes on.
+    pub next: DateTime<Utc>,
+    /// What to enqueue. Its kind names the schedule.
+    pub job: JobToEnqueue,
+}
+
+/// Where a job is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum JobState {
+    /// Not due yet.
+    Scheduled,
+    /// Waiting for a worker.
+    Available,
+    /// Claimed by a worker.
+    Running,
+    /// Parked for a person.
+    Held,
+    /// Ended well.
+    Completed,
+    /// Stopped on purpose.
+    Cancelled,
+    /// Given up, as its kind asks for.
+    Discarded,
+}
+
+impl JobState {
+    /// The name of the state in SQL and on screens.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Scheduled => "scheduled",
+            Self::Available => "available",
+            Self::Running => "running",
+            Self::Held => "held",
+            Self::Completed => "completed",
+            Self::Cancelled => "cancelled",
+            Self::Discarded => "discarded",
+        }
+    }
+
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        [
+            Self::Scheduled,
+            Self::Available,
+            Self::Running,
+            Self::Held,
+            Self::Completed,
+            Self::Cancelled,
+            Self::Discarded,
+        ]
+        .into_iter()
+        .find(|state| state.as_str() == name)
+    }
+}
+
+impl fmt::Display for JobState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What is known of one job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JobRecord {
+    /// Its id.
+    pub id: JobId,
+    /// What sort of job.
+    pub kind: String,
+    /// Where it is in its life.
+    pub state: JobState,
+    /// Its priority.
+    pub priority: i16,
+    /// How many attempts were begun and not given back.
+    pub attempt: u16,
+    /// When it was enqueued.
+    pub enqueued_at: DateTime<Utc>,
+    /// When it may run; of a finished job, `None`.
+    pub run_at: Option<DateTime<Utc>>,
+    /// When the present or last attempt began.
+    pub claimed_at: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// Its encoded arguments; of a finished job, `None`.
+    pub payload: Option<Payload>,
+    /// What the producer gave; of a finished job, empty.
+    pub headers: Headers,
+    /// The last ten failures, oldest first.
+    pub failures: Vec<Failure>,
+}
+
+/// How many jobs are in which live state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Not due yet.
+    pub scheduled: u64,
+    /// Waiting for a worker.
+    pub available: u64,
+    /// Claimed by a worker.
+    pub running: u64,
+    /// Parked for a person.
+    pub held: u64,
+}
