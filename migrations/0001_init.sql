@@ -48,7 +48,8 @@ CREATE TABLE pgqueuer.jobs (
     headers      jsonb,
     -- The last ten failures, oldest first.
     failures     jsonb,
-    -- A job is due at a time that a clock can show.
+    -- A job is due at a time that a clock can show, and it can be said how long it has waited.
+    CONSTRAINT jobs_enqueued_at_range CHECK (isfinite(enqueued_at)),
     CONSTRAINT jobs_run_at_range CHECK (isfinite(run_at) AND run_at < '10000-01-01'),
     CONSTRAINT jobs_kind_length CHECK (char_length(kind) BETWEEN 1 AND 128),
     CONSTRAINT jobs_payload_size CHECK (octet_length(payload) <= 33554432)
@@ -78,29 +79,57 @@ CREATE TABLE pgqueuer.sessions (
     expires_at timestamptz NOT NULL
 ) WITH (fillfactor = 50);
 
--- Finished jobs. Only ever appended to and pruned.
+-- Finished jobs. Only ever appended to; a day that has expired is dropped as a whole. The
+-- columns of fixed width come first, so that none is padded.
 CREATE TABLE pgqueuer.history (
     job_id      bigint              NOT NULL,
-    kind        text                NOT NULL,
     enqueued_at timestamptz         NOT NULL,
     claimed_at  timestamptz,
     finished_at timestamptz         NOT NULL DEFAULT now(),
     expires_at  timestamptz         NOT NULL,
-    session     bigint,
+    ending      pgqueuer.job_ending NOT NULL,
     attempt     smallint            NOT NULL,
     priority    smallint            NOT NULL,
-    ending      pgqueuer.job_ending NOT NULL,
+    kind        text COLLATE "C"    NOT NULL,
     failures    jsonb
-);
+) PARTITION BY RANGE (expires_at);
 
 -- For looking up a job, which people do. Ids roughly grow with the table, so a block-range
--- index will do, at a thousandth of the cost of a b-tree per finished job. It reads more
--- once the space of pruned records is used again.
-CREATE INDEX history_job_idx ON pgqueuer.history USING brin (job_id)
+-- index will do, at a thousandth of the cost of a b-tree per finished job. Several ranges to
+-- an entry, so that a job which took long does not widen the one it is in to everything.
+CREATE INDEX history_job_idx ON pgqueuer.history USING brin (job_id int8_minmax_multi_ops)
     WITH (pages_per_range = 32, autosummarize = on);
 
--- For pruning. Records that were written together expire together, and share one entry.
-CREATE INDEX history_expires_idx ON pgqueuer.history (expires_at);
+-- What no other partition takes, so that a result can always be written: records that are
+-- kept for a time which no kind asks for, and days that nobody has prepared. Pruned.
+CREATE TABLE pgqueuer.history_default PARTITION OF pgqueuer.history DEFAULT;
+
+-- For pruning, and for seeing whether a day has records here. Of the history, only this
+-- partition pays for one.
+CREATE INDEX history_default_expires_idx ON pgqueuer.history_default (expires_at);
+
+-- What workers have done, minute by minute: for charts, which must not count rows. One row
+-- for each worker's session, so that workers do not wait for each other.
+CREATE TABLE pgqueuer.minutes (
+    minute          timestamptz      NOT NULL,
+    session         bigint           NOT NULL,
+    -- Attempts, by how they ended.
+    completed       bigint           NOT NULL,
+    retried         bigint           NOT NULL,
+    held            bigint           NOT NULL,
+    discarded       bigint           NOT NULL,
+    cancelled       bigint           NOT NULL,
+    snoozed         bigint           NOT NULL,
+    -- Sums over those attempts: from due to claimed, and in the handler.
+    wait_seconds    double precision NOT NULL,
+    run_seconds     double precision NOT NULL,
+    max_run_seconds double precision NOT NULL,
+    kind            text COLLATE "C" NOT NULL,
+    PRIMARY KEY (minute, kind, session)
+) WITH (
+    -- A row is written a dozen times in its minute, and never again.
+    fillfactor = 50
+);
 
 -- What workers know about their kinds, for tools that do not have the types.
 CREATE TABLE pgqueuer.kinds (
@@ -136,6 +165,111 @@ CREATE FUNCTION pgqueuer.add_failure(failures jsonb, failure jsonb) RETURNS json
             )
         END
     $$;
+
+-- Prepares the history for the days to come, and drops the days that are past. Makes or drops
+-- one partition at most, so that no lock is held for longer than that takes; call it until it
+-- does nothing. It never waits long, and does nothing while another does the same.
+--
+-- A partition has the records that expire on one day in UTC: `history_20261123`. They are made
+-- for each `retain` in use, three days of each.
+--
+-- SECURITY DEFINER, so that a worker needs no right to create tables. It takes no arguments;
+-- what is put into its commands are dates, and the name of this schema.
+CREATE FUNCTION pgqueuer.tend_history(OUT created integer, OUT dropped integer)
+    LANGUAGE plpgsql
+    SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET timezone = 'UTC'
+    SET lock_timeout = '200ms'
+    AS $$
+    DECLARE
+        history  constant regclass := 'pgqueuer.history'::regclass;
+        fallback constant regclass := 'pgqueuer.history_default'::regclass;
+        home     constant text := (SELECT relnamespace::regnamespace FROM pg_class WHERE oid = history);
+        first    timestamptz;
+        day_name text;
+        holders  text[];
+    BEGIN
+        created := 0;
+        dropped := 0;
+        IF NOT pg_try_advisory_xact_lock(hashtextextended('pgqueuer tend', history::oid::bigint)) THEN
+            RETURN;
+        END IF;
+
+        -- Whoever waits for a strong lock holds up all who come after. So none is asked for while
+        -- somebody stays on the history for long, such as a dump.
+        holders := ARRAY(
+            SELECT virtualtransaction FROM pg_locks
+            WHERE relation IN (history, fallback) AND granted AND pid <> pg_backend_pid()
+        );
+        IF cardinality(holders) > 0 THEN
+            PERFORM pg_sleep(0.1);
+            IF EXISTS (
+                SELECT FROM pg_locks
+                WHERE relation IN (history, fallback) AND granted AND virtualtransaction = ANY (holders)
+            ) THEN
+                RETURN;
+            END IF;
+        END IF;
+
+        FOR first IN
+            SELECT DISTINCT
+                date_trunc('day', now() + make_interval(secs => known.retain_seconds))
+                    + make_interval(days => ahead)
+            FROM pgqueuer.kinds AS known
+            CROSS JOIN generate_series(0, 2) AS ahead
+            -- At most a hundred years, as in the options of a job.
+            WHERE known.retain_seconds BETWEEN 1 AND 3155760000
+            ORDER BY 1
+            -- What is past any number of kinds goes to history_default.
+            LIMIT 1000
+        LOOP
+            day_name := 'history_' || to_char(first, 'YYYYMMDD');
+            CONTINUE WHEN to_regclass(format('%s.%I', home, day_name)) IS NOT NULL;
+            -- A day that has begun there must stay there, or the partition is refused.
+            CONTINUE WHEN EXISTS (
+                SELECT FROM pgqueuer.history_default
+                WHERE expires_at >= first AND expires_at < first + interval '1 day'
+            );
+            BEGIN
+                -- In two steps: CREATE … PARTITION OF would lock the whole history.
+                EXECUTE format('CREATE TABLE %s.%I (LIKE %s)', home, day_name, history);
+                EXECUTE format(
+                    'ALTER TABLE %s ATTACH PARTITION %s.%I FOR VALUES FROM (%L) TO (%L)',
+                    history, home, day_name,
+                    to_char(first, 'YYYY-MM-DD'), to_char(first + interval '1 day', 'YYYY-MM-DD')
+                );
+                created := 1;
+                RETURN;
+            EXCEPTION
+                WHEN lock_not_available THEN RETURN;
+                -- A record of that day has come to history_default meanwhile.
+                WHEN check_violation THEN NULL;
+            END;
+        END LOOP;
+
+        SELECT min(child.relname::text COLLATE "C") INTO day_name
+        FROM pg_inherits AS link
+        JOIN pg_class AS child ON child.oid = link.inhrelid
+        WHERE link.inhparent = history
+          AND child.relname ~ '^history_[0-9]{8}$'
+          -- Dates that are written so compare as texts do.
+          AND child.relname::text COLLATE "C" < 'history_' || to_char(now(), 'YYYYMMDD');
+        IF day_name IS NOT NULL THEN
+            EXECUTE format('DROP TABLE %s.%I', home, day_name);
+            dropped := 1;
+        END IF;
+    EXCEPTION
+        -- In use. There is no hurry: another will try within a minute.
+        WHEN lock_not_available THEN NULL;
+    END
+    $$;
+
+COMMENT ON FUNCTION pgqueuer.tend_history IS
+    'Makes or drops one partition of the history; workers call it once a minute.';
+
+-- A function that runs with the rights of its owner is for those who are granted it.
+REVOKE EXECUTE ON FUNCTION pgqueuer.tend_history FROM PUBLIC;
 
 -- Wakes the idle workers, once the transaction commits. PostgreSQL sends equal
 -- notifications of one transaction once.

@@ -31,15 +31,18 @@ const NEWEST: i32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
 const OBJECTS: &[(&str, &str)] = &[
     ("r", "jobs"),
     ("r", "sessions"),
-    ("r", "history"),
+    ("p", "history"),
+    ("r", "history_default"),
+    ("r", "minutes"),
     ("r", "kinds"),
     ("r", "schedules"),
     ("S", "positions"),
     ("i", "jobs_pkey"),
     ("i", "jobs_claim_idx"),
     ("i", "jobs_scheduled_idx"),
-    ("i", "history_job_idx"),
-    ("i", "history_expires_idx"),
+    ("I", "history_job_idx"),
+    ("i", "history_default_expires_idx"),
+    ("i", "minutes_pkey"),
 ];
 
 impl Migration {

@@ -2,11 +2,13 @@
 -- somebody else's in it.
 DROP FUNCTION IF EXISTS pgqueuer.enqueue;
 DROP FUNCTION IF EXISTS pgqueuer.ring;
+DROP FUNCTION IF EXISTS pgqueuer.tend_history;
 DROP FUNCTION IF EXISTS pgqueuer.add_failure;
 DROP TABLE IF EXISTS
     pgqueuer.jobs,
     pgqueuer.sessions,
     pgqueuer.history,
+    pgqueuer.minutes,
     pgqueuer.kinds,
     pgqueuer.schedules,
     pgqueuer.migrations;

@@ -14,6 +14,7 @@ use tokio_util::{
 use tracing::{Instrument, warn};
 
 use super::{
+    minutes::Measured,
     panics,
     session::Session,
     settler::{Settled, Settler},
@@ -84,20 +85,31 @@ impl Attempts {
         let Some(descriptor) = self.registry.get(&job.kind) else {
             // Not reached: only kinds of the registry are claimed.
             warn!("no handler for this kind; giving the job back");
-            self.settle(&job, session, slot, Verdict::give_back()).await;
+            let verdict = Verdict::give_back();
+            self.settle(job, session, slot, verdict, Duration::ZERO)
+                .await;
             return;
         };
+        let began = Instant::now();
         let end = self.run_handler(descriptor, &job, &session).await;
+        let ran = began.elapsed();
         if session.lost.is_cancelled() {
             warn!("the lease was lost during this attempt; its result is dropped");
             self.settler.count(Settled::Lost);
             return;
         }
         let verdict = Verdict::of(descriptor, &job, end);
-        self.settle(&job, session, slot, verdict).await;
+        self.settle(job, session, slot, verdict, ran).await;
     }
 
-    async fn settle(&self, job: &ClaimedJob, session: Session, slot: Slot, verdict: Verdict) {
+    async fn settle(
+        &self,
+        job: ClaimedJob,
+        session: Session,
+        slot: Slot,
+        verdict: Verdict,
+        ran: Duration,
+    ) {
         // First a place in the batch, then the slot: so that a store which is slow to write
         // holds up the claims, and results do not pile up in memory.
         let place = self.settler.reserve().await;
@@ -107,7 +119,12 @@ impl Attempts {
             disposition: verdict.disposition,
             failure: verdict.failure,
         };
-        place.send(session, settlement, verdict.settled);
+        let measured = Measured {
+            kind: job.kind,
+            waited: job.waited,
+            ran,
+        };
+        place.send(session, settlement, verdict.settled, measured);
     }
 
     async fn run_handler(

@@ -2,4 +2,5 @@
 
 mod claim_plan;
 mod enqueue_function;
+mod history_days;
 mod statements;

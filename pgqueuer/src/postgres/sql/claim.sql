@@ -51,4 +51,5 @@ RETURNING
     job.codec::text AS codec,
     job.payload,
     job.headers::text AS headers,
-    job.enqueued_at;
+    job.enqueued_at,
+    extract(epoch FROM now() - greatest(job.run_at, job.enqueued_at))::float8 AS waited;
