@@ -77,7 +77,8 @@ async fn say_what_a_worker_does_while_it_runs(pgq: &PgQueuer) {
 }
 
 async fn say_nothing_of_jobs_that_were_given_back(pgq: &PgQueuer) {
-    let builder = worker(pgq, &Journal::default()).shutdown_grace(Duration::ZERO);
+    let builder = worker(pgq, &Journal::default());
+    let builder = builder.configure(|config| config.shutdown_grace = Duration::ZERO);
     let running = Running::start(builder.register::<Endless>());
     Endless {}.enqueue(pgq).await.unwrap();
     eventually("the job runs", async || {

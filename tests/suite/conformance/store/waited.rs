@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use pgqueuer::store::{JobToEnqueue, RunAt, Store};
+use chrono::{DateTime, TimeDelta, Utc};
+use pgqueuer::store::{ClaimedJob, JobToEnqueue, RunAt, Store};
 
 use super::super::store_cases;
 use crate::support::{
-    LONG, again, claim, enqueue, eventually, expire, job, open_session, running_job,
+    LONG, again, claim, enqueue, eventually, expire, job, open_session, record, running_job,
     seconds_from_now, settle,
 };
 
@@ -18,25 +19,31 @@ store_cases! {
     counts_from_when_its_session_was_closed,
 }
 
-const PAUSE: Duration = Duration::from_millis(300);
-
-async fn waited(store: &dyn Store) -> Duration {
+/// Claims the job that is there or will be due.
+async fn next(store: &dyn Store) -> ClaimedJob {
     let session = open_session(store).await;
-    let claimed = eventually("the job can be claimed", async || {
+    eventually("the job can be claimed", async || {
         store.promote(100).await.unwrap();
         claim(store, session, &["mail"], 1).await.pop()
     })
-    .await;
-    claimed.waited
+    .await
+}
+
+/// How far what the claim says is from what the record says of it.
+async fn deviation(store: &dyn Store, job: &ClaimedJob, since: DateTime<Utc>) -> TimeDelta {
+    let claimed_at = record(store, job.key.id).await.claimed_at.unwrap();
+    (claimed_at - since - TimeDelta::from_std(job.waited).unwrap()).abs()
 }
 
 async fn counts_from_when_it_was_enqueued(store: &dyn Store) {
     enqueue(store, job("mail")).await;
-    tokio::time::sleep(PAUSE).await;
+    tokio::time::sleep(Duration::from_millis(10)).await;
 
-    let waited = waited(store).await;
+    let job = next(store).await;
 
-    assert!(waited >= PAUSE / 2 && waited < LONG, "{waited:?}");
+    assert!(job.waited >= Duration::from_millis(5), "{job:?}");
+    let deviation = deviation(store, &job, job.enqueued_at).await;
+    assert!(deviation < TimeDelta::milliseconds(1), "{deviation}");
 }
 
 async fn does_not_count_from_before_it_was_enqueued(store: &dyn Store) {
@@ -47,27 +54,28 @@ async fn does_not_count_from_before_it_was_enqueued(store: &dyn Store) {
     };
     enqueue(store, late).await;
 
-    let waited = waited(store).await;
+    let job = next(store).await;
 
-    assert!(waited < LONG, "{waited:?}");
+    assert!(job.waited < LONG, "{job:?}");
 }
 
 async fn does_not_count_until_it_was_due(store: &dyn Store) {
     let session = open_session(store).await;
-    let job = running_job(store, session, "mail").await;
-    tokio::time::sleep(PAUSE).await;
-    settle(store, session, &[again(&job, Duration::from_millis(1))]).await;
+    let first = running_job(store, session, "mail").await;
+    let retry = again(&first, Duration::from_millis(20));
+    settle(store, session, &[retry]).await;
+    let due = record(store, first.key.id).await.run_at.unwrap();
 
-    let waited = waited(store).await;
+    let job = next(store).await;
 
-    // A machine that takes as long as the pause for two calls proves nothing.
-    assert!(waited < PAUSE * 10, "{waited:?}");
+    let deviation = deviation(store, &job, due).await;
+    assert!(deviation < TimeDelta::milliseconds(1), "{deviation}");
 }
 
 async fn counts_from_when_it_was_rescued(store: &dyn Store) {
     let session = open_session(store).await;
     let job = running_job(store, session, "mail").await;
-    let due = crate::support::record(store, job.key.id).await.run_at;
+    let due = record(store, job.key.id).await.run_at;
     expire(store, session).await;
 
     eventually("the lease has run out", async || {
@@ -75,17 +83,17 @@ async fn counts_from_when_it_was_rescued(store: &dyn Store) {
     })
     .await;
 
-    let record = crate::support::record(store, job.key.id).await;
+    let record = record(store, job.key.id).await;
     assert!(record.run_at > due, "{record:?}");
 }
 
 async fn counts_from_when_its_session_was_closed(store: &dyn Store) {
     let session = open_session(store).await;
     let job = running_job(store, session, "mail").await;
-    let due = crate::support::record(store, job.key.id).await.run_at;
+    let due = record(store, job.key.id).await.run_at;
 
     store.close_session(session).await.unwrap();
 
-    let record = crate::support::record(store, job.key.id).await;
+    let record = record(store, job.key.id).await;
     assert!(record.run_at > due, "{record:?}");
 }
