@@ -80,7 +80,8 @@ CREATE TABLE pgqueuer.sessions (
 ) WITH (fillfactor = 50);
 
 -- Finished jobs. Only ever appended to; a day that has expired is dropped as a whole. The
--- columns of fixed width come first, so that none is padded.
+-- columns of fixed width come first, so that none is padded, and no row needs a null in it:
+-- a bitmap of nulls costs eight bytes.
 CREATE TABLE pgqueuer.history (
     job_id      bigint              NOT NULL,
     enqueued_at timestamptz         NOT NULL,
@@ -91,7 +92,7 @@ CREATE TABLE pgqueuer.history (
     attempt     smallint            NOT NULL,
     priority    smallint            NOT NULL,
     kind        text COLLATE "C"    NOT NULL,
-    failures    jsonb
+    failures    jsonb               NOT NULL DEFAULT '[]'
 ) PARTITION BY RANGE (expires_at);
 
 -- For looking up a job, which people do. Ids roughly grow with the table, so a block-range

@@ -40,7 +40,7 @@ recorded AS (
         attempt,
         priority,
         ending::pgqueuer.job_ending,
-        failures
+        coalesce(failures, '[]')
     FROM ended
     WHERE retain > 0
 )
