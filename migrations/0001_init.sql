@@ -187,8 +187,9 @@ CREATE FUNCTION pgqueuer.tend_history(OUT created integer, OUT dropped integer)
         history  constant regclass := 'pgqueuer.history'::regclass;
         fallback constant regclass := 'pgqueuer.history_default'::regclass;
         home     constant text := (SELECT relnamespace::regnamespace FROM pg_class WHERE oid = history);
-        first    timestamptz;
-        day_name text;
+        to_make  timestamptz;
+        name     text;
+        locked   oid[] := ARRAY[history, fallback];
         holders  text[];
     BEGIN
         created := 0;
@@ -197,72 +198,74 @@ CREATE FUNCTION pgqueuer.tend_history(OUT created integer, OUT dropped integer)
             RETURN;
         END IF;
 
+        SELECT day INTO to_make
+        FROM (
+            SELECT DISTINCT
+                date_trunc('day', now() + make_interval(secs => known.retain_seconds))
+                    + make_interval(days => ahead) AS day
+            FROM pgqueuer.kinds AS known
+            CROSS JOIN generate_series(0, 2) AS ahead
+            -- At most a hundred years, as in the options of a job.
+            WHERE known.retain_seconds BETWEEN 1 AND 3155760000
+        ) AS days
+        WHERE to_regclass(format('%s.%I', home, 'history_' || to_char(day, 'YYYYMMDD'))) IS NULL
+          -- A day that has begun there must stay there, or the partition is refused.
+          AND NOT EXISTS (
+              SELECT FROM pgqueuer.history_default
+              WHERE expires_at >= day AND expires_at < day + interval '1 day'
+          )
+        ORDER BY day
+        LIMIT 1;
+        IF to_make IS NOT NULL THEN
+            name := 'history_' || to_char(to_make, 'YYYYMMDD');
+        ELSE
+            SELECT child.relname, locked || child.oid INTO name, locked
+            FROM pg_inherits AS link
+            JOIN pg_class AS child ON child.oid = link.inhrelid
+            WHERE link.inhparent = history
+              AND child.relname ~ '^history_[0-9]{8}$'
+              -- Dates that are written so compare as texts do.
+              AND child.relname::text COLLATE "C" < 'history_' || to_char(now(), 'YYYYMMDD')
+            ORDER BY child.relname::text COLLATE "C"
+            LIMIT 1;
+        END IF;
+        IF name IS NULL THEN
+            RETURN;
+        END IF;
+
         -- Whoever waits for a strong lock holds up all who come after. So none is asked for while
-        -- somebody stays on the history for long, such as a dump.
+        -- somebody has stayed on these tables for a while: a dump, a long query, a vacuum.
         holders := ARRAY(
             SELECT virtualtransaction FROM pg_locks
-            WHERE relation IN (history, fallback) AND granted AND pid <> pg_backend_pid()
+            WHERE relation = ANY (locked) AND granted AND pid <> pg_backend_pid()
         );
         IF cardinality(holders) > 0 THEN
             PERFORM pg_sleep(0.1);
             IF EXISTS (
                 SELECT FROM pg_locks
-                WHERE relation IN (history, fallback) AND granted AND virtualtransaction = ANY (holders)
+                WHERE relation = ANY (locked) AND granted AND virtualtransaction = ANY (holders)
             ) THEN
                 RETURN;
             END IF;
         END IF;
 
-        FOR first IN
-            SELECT DISTINCT
-                date_trunc('day', now() + make_interval(secs => known.retain_seconds))
-                    + make_interval(days => ahead)
-            FROM pgqueuer.kinds AS known
-            CROSS JOIN generate_series(0, 2) AS ahead
-            -- At most a hundred years, as in the options of a job.
-            WHERE known.retain_seconds BETWEEN 1 AND 3155760000
-            ORDER BY 1
-            -- What is past any number of kinds goes to history_default.
-            LIMIT 1000
-        LOOP
-            day_name := 'history_' || to_char(first, 'YYYYMMDD');
-            CONTINUE WHEN to_regclass(format('%s.%I', home, day_name)) IS NOT NULL;
-            -- A day that has begun there must stay there, or the partition is refused.
-            CONTINUE WHEN EXISTS (
-                SELECT FROM pgqueuer.history_default
-                WHERE expires_at >= first AND expires_at < first + interval '1 day'
-            );
-            BEGIN
-                -- In two steps: CREATE … PARTITION OF would lock the whole history.
-                EXECUTE format('CREATE TABLE %s.%I (LIKE %s)', home, day_name, history);
-                EXECUTE format(
-                    'ALTER TABLE %s ATTACH PARTITION %s.%I FOR VALUES FROM (%L) TO (%L)',
-                    history, home, day_name,
-                    to_char(first, 'YYYY-MM-DD'), to_char(first + interval '1 day', 'YYYY-MM-DD')
-                );
-                created := 1;
-                RETURN;
-            EXCEPTION
-                WHEN lock_not_available THEN RETURN;
-                -- A record of that day has come to history_default meanwhile.
-                WHEN check_violation THEN NULL;
-            END;
-        END LOOP;
-
-        SELECT min(child.relname::text COLLATE "C") INTO day_name
-        FROM pg_inherits AS link
-        JOIN pg_class AS child ON child.oid = link.inhrelid
-        WHERE link.inhparent = history
-          AND child.relname ~ '^history_[0-9]{8}$'
-          -- Dates that are written so compare as texts do.
-          AND child.relname::text COLLATE "C" < 'history_' || to_char(now(), 'YYYYMMDD');
-        IF day_name IS NOT NULL THEN
-            EXECUTE format('DROP TABLE %s.%I', home, day_name);
+        IF to_make IS NULL THEN
+            EXECUTE format('DROP TABLE %s.%I', home, name);
             dropped := 1;
+        ELSE
+            -- In two steps: CREATE … PARTITION OF would lock the whole history.
+            EXECUTE format('CREATE TABLE %s.%I (LIKE %s INCLUDING DEFAULTS)', home, name, history);
+            EXECUTE format(
+                'ALTER TABLE %s ATTACH PARTITION %s.%I FOR VALUES FROM (%L) TO (%L)',
+                history, home, name,
+                to_char(to_make, 'YYYY-MM-DD'), to_char(to_make + interval '1 day', 'YYYY-MM-DD')
+            );
+            created := 1;
         END IF;
     EXCEPTION
-        -- In use. There is no hurry: another will try within a minute.
-        WHEN lock_not_available THEN NULL;
+        -- In use, or a record of that day has come to history_default meanwhile. There is no
+        -- hurry: another will try within a minute.
+        WHEN lock_not_available OR check_violation THEN NULL;
     END
     $$;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pgqueuer::{
-    JobId, PgQueuer,
+    prelude::*,
     store::{Ending, KindRecord, Store, Tended},
 };
 use sqlx::{Acquire as _, Executor as _, postgres::PgPoolOptions};
@@ -28,6 +28,7 @@ postgres_only! {
     are_tended_by_a_role_that_may_not_create_tables,
     are_tended_by_nobody_who_was_not_granted_it,
     are_removed_with_the_schema,
+    are_begun_by_a_worker_before_its_first_result,
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -259,18 +260,21 @@ async fn are_tended_by_many_at_once(database: &Database) {
 async fn do_not_wait_for_those_who_read_for_long(database: &Database) {
     let store = database.store();
     past_day(database, 1).await;
-    let mut reader = database.pool().begin().await.unwrap();
-    let read = database.sql("SELECT count(*) FROM pgqueuer.history");
-    reader.execute(read).await.unwrap();
+    for read in [
+        "SELECT count(*) FROM pgqueuer.history",
+        "SELECT count(*) FROM pgqueuer.history_20200101",
+    ] {
+        let mut reader = database.pool().begin().await.unwrap();
+        reader.execute(database.sql(read)).await.unwrap();
 
-    let meanwhile = store.tend_history().await.unwrap();
-    let job = finished(store, DAY).await;
-    reader.commit().await.unwrap();
-    let later = tend(store).await;
+        let meanwhile = store.tend_history().await.unwrap();
+        let job = finished(store, DAY).await;
 
-    assert!(meanwhile.is_idle(), "{meanwhile:?}");
-    assert_eq!(state(store, job).await.as_str(), "completed");
-    assert_eq!(later.dropped, 1);
+        assert!(meanwhile.is_idle(), "{read}: {meanwhile:?}");
+        assert_eq!(state(store, job).await.as_str(), "completed");
+        reader.commit().await.unwrap();
+    }
+    assert_eq!(tend(store).await.dropped, 1);
 }
 
 /// What the guide says, and no more.
@@ -358,4 +362,18 @@ async fn are_removed_with_the_schema(database: &Database) {
 
     assert_eq!(store.install().await.unwrap(), [1]);
     assert_eq!(days(database).await, Vec::<String>::new());
+}
+
+#[job]
+async fn greet() {}
+
+async fn are_begun_by_a_worker_before_its_first_result(database: &Database) {
+    let id = Greet {}.enqueue(&database.pgq).await.unwrap();
+    let worker = database.pgq.worker().only_registered().register::<Greet>();
+
+    worker.build().unwrap().drain().await.unwrap();
+
+    // Seven days is what a job has by default.
+    let expected = days_from_now(database, DAY * 7, 1).await;
+    assert_eq!(place(database, id).await, expected[0]);
 }
