@@ -50,7 +50,8 @@ CREATE TABLE pgqueuer.jobs (
     headers      jsonb,
     -- The last ten failures, oldest first.
     failures     jsonb,
-    -- A job is due at a time that a clock can show.
+    -- A job is due at a time that a clock can show, and it can be said how long it has waited.
+    CONSTRAINT jobs_enqueued_at_range CHECK (isfinite(enqueued_at)),
     CONSTRAINT jobs_run_at_range CHECK (isfinite(run_at) AND run_at < '10000-01-01'),
     CONSTRAINT jobs_kind_length CHECK (char_length(kind) BETWEEN 1 AND 128),
     CONSTRAINT jobs_payload_size CHECK (octet_length(payload) <= 33554432)
@@ -93,29 +94,54 @@ CREATE TABLE pgqueuer.sessions (
     armed      boolean     NOT NULL DEFAULT false
 ) WITH (fillfactor = 50);
 
--- Finished jobs. Only ever appended to and pruned.
+-- Finished jobs. Only ever appended to; a day that has expired is dropped as a whole. The
+-- columns of fixed width come first, so that none is padded, and no row needs a null in it:
+-- a bitmap of nulls costs eight bytes.
 CREATE TABLE pgqueuer.history (
     job_id      bigint              NOT NULL,
-    kind        text                NOT NULL,
     enqueued_at timestamptz         NOT NULL,
     claimed_at  timestamptz,
     finished_at timestamptz         NOT NULL DEFAULT now(),
     expires_at  timestamptz         NOT NULL,
-    session     bigint,
+    ending      pgqueuer.job_ending NOT NULL,
     attempt     smallint            NOT NULL,
     priority    smallint            NOT NULL,
-    ending      pgqueuer.job_ending NOT NULL,
-    failures    jsonb
-);
+    kind        text COLLATE "C"    NOT NULL,
+    failures    jsonb               NOT NULL DEFAULT '[]'
+) PARTITION BY RANGE (expires_at);
 
 -- For looking up a job, which people do. Ids roughly grow with the table, so a block-range
--- index will do, at a thousandth of the cost of a b-tree per finished job. It reads more
--- once the space of pruned records is used again.
-CREATE INDEX history_job_idx ON pgqueuer.history USING brin (job_id)
+-- index will do, at a thousandth of the cost of a b-tree per finished job. Several ranges to
+-- an entry, so that a job which took long does not widen the one it is in to everything.
+CREATE INDEX history_job_idx ON pgqueuer.history USING brin (job_id int8_minmax_multi_ops)
     WITH (pages_per_range = 32, autosummarize = on);
 
--- For pruning. Records that were written together expire together, and share one entry.
-CREATE INDEX history_expires_idx ON pgqueuer.history (expires_at);
+-- What no other partition takes, so that a result can always be written: records that are
+-- kept for a time which no kind asks for, and days that nobody has prepared. Pruned.
+CREATE TABLE pgqueuer.history_default PARTITION OF pgqueuer.history DEFAULT;
+
+-- For pruning, and for seeing whether a day has begun here. No other partition pays for it.
+CREATE INDEX history_default_expires_idx ON pgqueuer.history_default (expires_at);
+
+-- What workers have done, minute by minute: for charts, which must not count rows. One row
+-- for each worker's session, so that workers do not wait for each other.
+CREATE TABLE pgqueuer.minutes (
+    minute          timestamptz      NOT NULL,
+    session         bigint           NOT NULL,
+    -- Attempts, by how they ended.
+    completed       bigint           NOT NULL,
+    retried         bigint           NOT NULL,
+    held            bigint           NOT NULL,
+    discarded       bigint           NOT NULL,
+    cancelled       bigint           NOT NULL,
+    snoozed         bigint           NOT NULL,
+    -- Sums over those attempts: from due to claimed, and in the handler.
+    wait_seconds    double precision NOT NULL,
+    run_seconds     double precision NOT NULL,
+    max_run_seconds double precision NOT NULL,
+    kind            text COLLATE "C" NOT NULL,
+    PRIMARY KEY (minute, kind, session)
+) WITH (fillfactor = 50);
 
 -- What workers know about their kinds, for tools that do not have the types.
 CREATE TABLE pgqueuer.kinds (
@@ -151,6 +177,107 @@ CREATE FUNCTION pgqueuer.add_failure(failures jsonb, failure jsonb) RETURNS json
             )
         END
     $$;
+
+-- Prepares the history for the days to come, three of each `retain` in use, and drops the days
+-- that are past: one at most, so that no lock is held for long; call it until it does nothing.
+-- A partition has what expires on one day in UTC: `history_20261123`.
+--
+-- SECURITY DEFINER, so that a worker needs no right to create tables. What it puts into its
+-- commands are dates, and the name of this schema.
+CREATE FUNCTION pgqueuer.tend_history(OUT created integer, OUT dropped integer)
+    LANGUAGE plpgsql
+    SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET timezone = 'UTC'
+    SET lock_timeout = '200ms'
+    AS $$
+    DECLARE
+        history  constant regclass := 'pgqueuer.history'::regclass;
+        fallback constant regclass := 'pgqueuer.history_default'::regclass;
+        home     constant text := (SELECT relnamespace::regnamespace FROM pg_class WHERE oid = history);
+        to_make  timestamptz;
+        name     text;
+        locked   oid[] := ARRAY[history, fallback];
+        holders  text[];
+    BEGIN
+        created := 0;
+        dropped := 0;
+        IF NOT pg_try_advisory_xact_lock(hashtextextended('pgqueuer tend', history::oid::bigint)) THEN
+            RETURN;
+        END IF;
+
+        SELECT day INTO to_make
+        FROM (
+            SELECT DISTINCT
+                date_trunc('day', now() + make_interval(secs => known.retain_seconds))
+                    + make_interval(days => ahead) AS day
+            FROM pgqueuer.kinds AS known
+            CROSS JOIN generate_series(0, 2) AS ahead
+            -- At most a hundred years, as in the options of a job.
+            WHERE known.retain_seconds BETWEEN 1 AND 3155760000
+        ) AS days
+        WHERE to_regclass(format('%s.%I', home, 'history_' || to_char(day, 'YYYYMMDD'))) IS NULL
+          -- A day that has begun there must stay there, or the partition is refused.
+          AND NOT EXISTS (
+              SELECT FROM pgqueuer.history_default
+              WHERE expires_at >= day AND expires_at < day + interval '1 day'
+          )
+        ORDER BY day
+        LIMIT 1;
+        IF to_make IS NOT NULL THEN
+            name := 'history_' || to_char(to_make, 'YYYYMMDD');
+        ELSE
+            SELECT child.relname, locked || child.oid INTO name, locked
+            FROM pg_inherits AS link
+            JOIN pg_class AS child ON child.oid = link.inhrelid
+            WHERE link.inhparent = history
+              AND child.relname ~ '^history_[0-9]{8}$'
+              -- Dates that are written so compare as texts do.
+              AND child.relname::text COLLATE "C" < 'history_' || to_char(now(), 'YYYYMMDD')
+            ORDER BY child.relname::text COLLATE "C"
+            LIMIT 1;
+        END IF;
+        IF name IS NULL THEN
+            RETURN;
+        END IF;
+
+        -- Whoever waits for a strong lock holds up all who come after. So none is asked for while
+        -- somebody has stayed on these tables for a while: a dump, a long query, a vacuum.
+        holders := ARRAY(
+            SELECT virtualtransaction FROM pg_locks
+            WHERE relation = ANY (locked) AND granted AND pid <> pg_backend_pid()
+        );
+        PERFORM pg_sleep(0.1) WHERE cardinality(holders) > 0;
+        IF EXISTS (
+            SELECT FROM pg_locks
+            WHERE relation = ANY (locked) AND granted AND virtualtransaction = ANY (holders)
+        ) THEN
+            RETURN;
+        END IF;
+
+        IF to_make IS NULL THEN
+            EXECUTE format('DROP TABLE %s.%I', home, name);
+            dropped := 1;
+        ELSE
+            -- In two steps: CREATE … PARTITION OF would lock the whole history.
+            EXECUTE format('CREATE TABLE %s.%I (LIKE %s INCLUDING DEFAULTS)', home, name, history);
+            EXECUTE format(
+                'ALTER TABLE %s ATTACH PARTITION %s.%I FOR VALUES FROM (%L) TO (%L)',
+                history, home, name, to_make, to_make + interval '1 day'
+            );
+            created := 1;
+        END IF;
+    EXCEPTION
+        -- In use, or the day has begun in history_default meanwhile. There is no hurry.
+        WHEN lock_not_available OR check_violation THEN NULL;
+    END
+    $$;
+
+COMMENT ON FUNCTION pgqueuer.tend_history IS
+    'Makes or drops one partition of the history; workers call it once a minute.';
+
+-- A function that runs with the rights of its owner is for those who are granted it.
+REVOKE EXECUTE ON FUNCTION pgqueuer.tend_history FROM PUBLIC;
 
 -- Wakes the idle workers, once the transaction commits. The news is '' for available jobs,
 -- 'scheduled' for jobs that are not due, and 'lanes' for the first job of a lane.
@@ -239,23 +366,14 @@ CREATE FUNCTION pgqueuer.enqueue(
         new_state := CASE WHEN due > clock_timestamp() THEN 'scheduled' ELSE 'available' END;
         INSERT INTO pgqueuer.jobs (id, kind, position, run_at, priority, state, codec, payload, headers)
         VALUES (
-            new_id,
-            enqueue.kind,
-            new_id,
-            due,
-            new_priority,
-            new_state,
-            'json',
-            convert_to(enqueue.args::text, 'UTF8'),
-            enqueue.headers
+            new_id, enqueue.kind, new_id, due, new_priority, new_state,
+            'json', convert_to(enqueue.args::text, 'UTF8'), enqueue.headers
         );
         INSERT INTO pgqueuer.lanes (kind, priority)
         SELECT enqueue.kind, new_priority
         WHERE NOT EXISTS (
-            SELECT
-            FROM pgqueuer.lanes AS lane
-            WHERE lane.kind = enqueue.kind
-              AND lane.priority = new_priority
+            SELECT FROM pgqueuer.lanes AS lane
+            WHERE lane.kind = enqueue.kind AND lane.priority = new_priority
         );
         IF FOUND THEN
             PERFORM pgqueuer.ring('lanes');

@@ -50,7 +50,10 @@ pub use registry::JobDescriptor;
 pub use resources::{Inject, Requirement, State};
 pub use runtime::Report;
 pub use schedule::Schedule;
-pub use store::{Counts, Failure, FailureReason, JobRecord, JobState, KindRecord, ScheduleRecord};
+pub use store::{
+    Counts, Failure, FailureReason, JobRecord, JobState, KindRecord, MinuteRecord, ScheduleRecord,
+    Tally,
+};
 pub use worker::{Worker, WorkerBuilder};
 
 /// Every job that the linker has put into this program.

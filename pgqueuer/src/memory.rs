@@ -4,6 +4,7 @@
 //! the statements of the store on PostgreSQL, and to be obviously right. It scans all
 //! live jobs at each step, which is fine for thousands of them.
 
+mod minutes;
 mod state;
 mod upkeep;
 
@@ -22,8 +23,8 @@ use crate::{
     job::JobId,
     store::{
         Bell, ClaimKey, ClaimRequest, ClaimedJob, Counts, Crash, Disposition, Holds, Horizon,
-        JobRecord, JobToEnqueue, KindRecord, NextTick, Promotion, Ring, ScheduleRecord,
-        ScheduleToStore, SessionId, Settlement, Store, Tick,
+        JobRecord, JobToEnqueue, KindRecord, MinuteRecord, MinuteToAdd, NextTick, Promotion, Ring,
+        ScheduleRecord, ScheduleToStore, SessionId, Settlement, Store, Tended, Tick,
     },
 };
 use state::Memory;
@@ -123,7 +124,7 @@ impl Store for MemoryStore {
     }
 
     async fn close_session(&self, session: SessionId, _holds: Holds<'_>) -> Result<()> {
-        if self.lock().close_session(session) > 0 {
+        if self.lock().close_session(session, self.clock.now()) > 0 {
             self.ring();
         }
         Ok(())
@@ -142,7 +143,7 @@ impl Store for MemoryStore {
     }
 
     async fn reconcile(&self, session: SessionId, known: &[ClaimKey]) -> Result<u64> {
-        let given_back = self.lock().reconcile(session, known);
+        let given_back = self.lock().reconcile(session, known, self.clock.now());
         if given_back > 0 {
             self.ring();
         }
@@ -217,8 +218,26 @@ impl Store for MemoryStore {
         Ok(enqueued)
     }
 
+    // Records are kept one by one, and forgotten one by one.
+    async fn tend_history(&self) -> Result<Tended> {
+        Ok(Tended::default())
+    }
+
     async fn prune(&self, limit: u32) -> Result<u64> {
         Ok(self.lock().prune(limit, self.clock.now()))
+    }
+
+    async fn add_minutes(&self, minutes: &[MinuteToAdd]) -> Result<()> {
+        self.lock().add_minutes(minutes, self.clock.now());
+        Ok(())
+    }
+
+    async fn list_minutes(&self, last: Duration) -> Result<Vec<MinuteRecord>> {
+        Ok(self.lock().list_minutes(last, self.clock.now()))
+    }
+
+    async fn forget_minutes(&self, keep: Duration, limit: u32) -> Result<u64> {
+        Ok(self.lock().forget_minutes(keep, limit, self.clock.now()))
     }
 
     async fn now(&self) -> Result<DateTime<Utc>> {
@@ -226,7 +245,7 @@ impl Store for MemoryStore {
     }
 
     async fn get_job(&self, id: JobId) -> Result<Option<JobRecord>> {
-        Ok(self.lock().get_job(id))
+        Ok(self.lock().get_job(id, self.clock.now()))
     }
 
     async fn count_jobs(&self, kinds: Option<&[&str]>) -> Result<Counts> {

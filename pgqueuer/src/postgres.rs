@@ -8,6 +8,7 @@ mod claim;
 mod dedicated;
 mod enqueue;
 mod failure;
+mod history;
 mod lanes;
 mod migrate;
 mod rows;
@@ -33,8 +34,8 @@ use crate::{
     job::JobId,
     store::{
         Bell, ClaimKey, ClaimRequest, ClaimedJob, Counts, Crash, Holds, Horizon, JobRecord,
-        JobToEnqueue, KindRecord, NextTick, Promotion, ScheduleRecord, ScheduleToStore, SessionId,
-        Settlement, Store, Tick,
+        JobToEnqueue, KindRecord, MinuteRecord, MinuteToAdd, NextTick, Promotion, ScheduleRecord,
+        ScheduleToStore, SessionId, Settlement, Store, Tended, Tick,
     },
 };
 use bell::PostgresBell;
@@ -343,13 +344,24 @@ impl Store for PostgresStore {
         schedules::tick(self.control(), &self.statements, tick).await
     }
 
+    async fn tend_history(&self) -> Result<Tended> {
+        history::tend(self.control(), &self.statements).await
+    }
+
     async fn prune(&self, limit: u32) -> Result<u64> {
-        let pruned = sqlx::query(self.statements.prune.text())
-            .bind(i64::from(limit))
-            .execute(self.control())
-            .await
-            .map_err(failed_to("prune the history"))?;
-        Ok(pruned.rows_affected())
+        history::prune(self.control(), &self.statements, limit).await
+    }
+
+    async fn add_minutes(&self, minutes: &[MinuteToAdd]) -> Result<()> {
+        history::add_minutes(self.control(), &self.statements, minutes).await
+    }
+
+    async fn list_minutes(&self, last: Duration) -> Result<Vec<MinuteRecord>> {
+        history::list_minutes(&self.pool, &self.statements, last).await
+    }
+
+    async fn forget_minutes(&self, keep: Duration, limit: u32) -> Result<u64> {
+        history::forget_minutes(self.control(), &self.statements, keep, limit).await
     }
 
     async fn now(&self) -> Result<DateTime<Utc>> {

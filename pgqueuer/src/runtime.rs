@@ -3,7 +3,7 @@
 //! ```text
 //!            ┌───────── bell, poll ─────────┐
 //!            ▼                              ▼
-//!  fetcher ──claim──► attempts ──► settler  upkeep (promote, rescue, prune)
+//!  fetcher ──claim──► attempts ──► settler  upkeep (promote, rescue, forget)
 //!                        │            │     scheduler
 //!                        └── session ─┘
 //! ```
@@ -19,12 +19,13 @@
 //! 1. The fetcher, the scheduler and the upkeep end. Nothing more is claimed.
 //! 2. Running attempts have the grace period. Then they are cancelled, and a second later
 //!    dropped; those that were cut off are given back.
-//! 3. The settler writes what is left, and ends.
+//! 3. The settler writes what is left, and ends. What it has written is counted.
 //! 4. The session closes. Its renewal stops last, because until here its jobs were ours.
 
 mod ahead;
 mod attempt;
 mod fetcher;
+mod minutes;
 mod outlook;
 mod panics;
 mod rest;
@@ -42,7 +43,7 @@ pub(crate) use stop::Stop;
 use std::{future::Future, sync::Arc, time::Duration};
 
 use serde::Serialize;
-use tokio_util::task::AbortOnDropHandle;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{Instrument, error, info, info_span};
 
 use crate::{
@@ -53,6 +54,7 @@ use crate::{
 use ahead::{Ahead, Pace};
 use attempt::Attempts;
 use fetcher::Fetcher;
+use minutes::Minutes;
 use session::Sessions;
 use settler::Settler;
 use slots::Slots;
@@ -112,6 +114,8 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
     let kinds: Vec<KindRecord> = registry.records();
     store.publish_kinds(&kinds).await?;
     scheduler::store_schedules(&*store, &registry).await?;
+    // Before the first result: a day whose records began elsewhere is not prepared any more.
+    upkeep::prepare(&*store).await;
     let sessions = Sessions::open(Arc::clone(&store), &config).await?;
     info!(
         session = %sessions.current().id,
@@ -121,7 +125,11 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
     );
 
     let renewal = spawn(&stop, sessions.clone().renew());
-    let (settler, settling) = Settler::start(Arc::clone(&store), &config);
+    let minutes = Minutes::new();
+    let settled_all = CancellationToken::new();
+    let counting = minutes.clone().run(Arc::clone(&store), settled_all.clone());
+    let counting = spawn(&stop, counting);
+    let (settler, settling) = Settler::start(Arc::clone(&store), &config, minutes);
     let settling = spawn(&stop, settling);
     let wakeups = Wakeups::new(&config);
     let listening = spawn(&stop, wakeups.clone().listen(Arc::clone(&store)));
@@ -178,6 +186,8 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
     settler.finish();
     // It ends by itself in a while, whatever the store does.
     let _ = settling.await;
+    settled_all.cancel();
+    end_of(counting, &stop).await;
     sessions.close().await;
     end_of(renewal, &stop).await;
     let report = settler.report();

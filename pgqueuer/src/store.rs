@@ -21,9 +21,11 @@
 //! - A claim is fenced: only who holds `(session, id, claim number)` can settle it.
 //! - A job that becomes available goes to the end of its line.
 
+mod minutes;
 mod records;
 mod types;
 
+pub use minutes::{MinuteRecord, MinuteToAdd, Tally, Tended};
 pub use records::{
     Counts, JobRecord, JobState, KindRecord, NextTick, ScheduleRecord, ScheduleToStore, Tick,
 };
@@ -129,8 +131,24 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// another worker was faster.
     async fn tick(&self, tick: &Tick) -> Result<Option<JobId>>;
 
-    /// Deletes up to `limit` records of finished jobs that need not be kept any longer.
+    /// Prepares the history for the days to come, or forgets a day whose records have all
+    /// expired: one at a time. To be called until there is nothing to do. A store that does
+    /// not keep its records by day has nothing to do.
+    async fn tend_history(&self) -> Result<Tended>;
+
+    /// Deletes up to `limit` expired records of finished jobs that are not forgotten with
+    /// their day. Whether they are deleted or not, expired records are not shown.
     async fn prune(&self, limit: u32) -> Result<u64>;
+
+    /// Adds what a worker has done to the minutes in which it did so.
+    async fn add_minutes(&self, minutes: &[MinuteToAdd]) -> Result<()>;
+
+    /// What was done in the minutes that reach into the `last` while, by minute and kind. With
+    /// zero, in this minute.
+    async fn list_minutes(&self, last: Duration) -> Result<Vec<MinuteRecord>>;
+
+    /// Deletes up to `limit` records of minutes that ended longer ago than `keep`.
+    async fn forget_minutes(&self, keep: Duration, limit: u32) -> Result<u64>;
 
     /// The time, by the clock of the store.
     async fn now(&self) -> Result<DateTime<Utc>>;

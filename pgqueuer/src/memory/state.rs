@@ -11,7 +11,7 @@ use crate::{
     store::{
         Attempted, Bound, ClaimKey, ClaimRequest, ClaimedJob, Crash, Disposition, Ending, Failure,
         FailureReason, JobRecord, JobState, JobToEnqueue, KindRecord, RunAt, ScheduleRecord,
-        SessionId, Settlement,
+        SessionId, Settlement, Tally,
     },
 };
 
@@ -25,6 +25,8 @@ pub(super) struct Memory {
     sessions: BTreeMap<SessionId, Session>,
     pub(super) kinds: BTreeMap<String, KindRecord>,
     pub(super) schedules: BTreeMap<String, ScheduleRecord>,
+    /// By when the minute began, and the kind.
+    pub(super) minutes: BTreeMap<(DateTime<Utc>, String), Tally>,
     /// Ids and places in line; both only ever grow.
     positions: i64,
     last_session: i64,
@@ -158,12 +160,17 @@ impl Memory {
         session.map(|it| it.expires_at = expires_at).is_some()
     }
 
-    pub(super) fn close_session(&mut self, session: SessionId) -> u64 {
+    pub(super) fn close_session(&mut self, session: SessionId, now: DateTime<Utc>) -> u64 {
         self.sessions.remove(&session);
-        self.reconcile(session, &[])
+        self.reconcile(session, &[], now)
     }
 
-    pub(super) fn reconcile(&mut self, session: SessionId, known: &[ClaimKey]) -> u64 {
+    pub(super) fn reconcile(
+        &mut self,
+        session: SessionId,
+        known: &[ClaimKey],
+        now: DateTime<Utc>,
+    ) -> u64 {
         let mut given_back = 0;
         for id in self.claimed_by(session) {
             let position = self.next_position();
@@ -173,6 +180,7 @@ impl Memory {
             let claim_number = job.claim_number;
             if !known.contains(&ClaimKey { id, claim_number }) {
                 job.claimed_by = None;
+                job.run_at = now;
                 job.attempt -= 1;
                 job.position = position;
                 given_back += 1;
@@ -235,6 +243,7 @@ impl Memory {
         } else {
             job.add_failure(Some(failure), now);
             job.claimed_by = None;
+            job.run_at = now;
             job.position = position;
             job.state = if used_up { Live::Held } else { Live::Available };
             job.record(id).state
@@ -295,6 +304,9 @@ impl Memory {
                 payload: job.payload.clone(),
                 headers: job.headers.clone(),
                 enqueued_at: job.enqueued_at,
+                waited: (now - job.run_at.max(job.enqueued_at))
+                    .to_std()
+                    .unwrap_or_default(),
             });
         }
         claimed

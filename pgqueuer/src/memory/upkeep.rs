@@ -116,9 +116,13 @@ impl Memory {
         expired.len() as u64
     }
 
-    pub(super) fn get_job(&self, id: JobId) -> Option<JobRecord> {
+    pub(super) fn get_job(&self, id: JobId, now: DateTime<Utc>) -> Option<JobRecord> {
         let live = self.jobs.get(&id).map(|job| job.record(id));
-        live.or_else(|| self.history.get(&id).map(|job| job.record.clone()))
+        live.or_else(|| {
+            let finished = self.history.get(&id);
+            let kept = finished.filter(|job| job.expires_at > now);
+            kept.map(|job| job.record.clone())
+        })
     }
 
     pub(super) fn count_jobs(&self, kinds: Option<&[&str]>) -> Counts {

@@ -32,7 +32,9 @@ const OBJECTS: &[(&str, &str)] = &[
     ("r", "jobs"),
     ("r", "sessions"),
     ("r", "lanes"),
-    ("r", "history"),
+    ("p", "history"),
+    ("r", "history_default"),
+    ("r", "minutes"),
     ("r", "kinds"),
     ("r", "schedules"),
     ("S", "positions"),
@@ -40,8 +42,9 @@ const OBJECTS: &[(&str, &str)] = &[
     ("i", "jobs_claim_idx"),
     ("i", "jobs_scheduled_idx"),
     ("i", "lanes_idx"),
-    ("i", "history_job_idx"),
-    ("i", "history_expires_idx"),
+    ("I", "history_job_idx"),
+    ("i", "history_default_expires_idx"),
+    ("i", "minutes_pkey"),
 ];
 
 impl Migration {

@@ -12,8 +12,8 @@ use crate::{
     job::JobId,
     payload::{Codec, Payload},
     store::{
-        ClaimKey, ClaimedJob, Counts, Crash, Failure, JobRecord, JobState, KindRecord, NextTick,
-        Promotion, ScheduleRecord, SessionId,
+        ClaimKey, ClaimedJob, Counts, Crash, Failure, JobRecord, JobState, KindRecord,
+        MinuteRecord, NextTick, Promotion, ScheduleRecord, SessionId, Tally, Tended,
     },
 };
 
@@ -105,6 +105,7 @@ pub(super) fn claimed(row: &PgRow) -> sqlx::Result<ClaimedRow> {
             },
             headers: headers(row.try_get(8)?),
             enqueued_at: row.try_get(9)?,
+            waited: waited(row)?,
         },
         position: row.try_get(5)?,
     })
@@ -181,6 +182,37 @@ pub(super) fn job_record(row: &PgRow) -> sqlx::Result<JobRecord> {
         headers: headers(row.try_get("headers")?),
         failures: read_failures(failures),
     })
+}
+
+pub(super) fn tended(row: &PgRow) -> sqlx::Result<Tended> {
+    let count = |column| row.try_get::<i32, _>(column).map(i32::unsigned_abs);
+    Ok(Tended {
+        created: count("created")?,
+        dropped: count("dropped")?,
+    })
+}
+
+pub(super) fn minute(row: &PgRow) -> sqlx::Result<MinuteRecord> {
+    let count = |column| row.try_get::<i64, _>(column).map(i64::unsigned_abs);
+    let tally = Tally {
+        completed: count("completed")?,
+        retried: count("retried")?,
+        held: count("held")?,
+        discarded: count("discarded")?,
+        cancelled: count("cancelled")?,
+        snoozed: count("snoozed")?,
+        wait_seconds: row.try_get("wait_seconds")?,
+        run_seconds: row.try_get("run_seconds")?,
+        max_run_seconds: row.try_get("max_run_seconds")?,
+    };
+    let (minute, kind) = (row.try_get("minute")?, row.try_get("kind")?);
+    Ok(MinuteRecord::new(minute, kind, tally))
+}
+
+/// A job may be claimed a moment before it is due: by the clock, which can be set back.
+fn waited(row: &PgRow) -> sqlx::Result<Duration> {
+    let waited: f64 = row.try_get(10)?;
+    Ok(Duration::try_from_secs_f64(waited.max(0.0)).unwrap_or_default())
 }
 
 pub(super) fn counts(row: &PgRow) -> sqlx::Result<Counts> {

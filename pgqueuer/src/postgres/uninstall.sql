@@ -2,12 +2,14 @@
 -- somebody else's in it.
 DROP FUNCTION IF EXISTS pgqueuer.enqueue;
 DROP FUNCTION IF EXISTS pgqueuer.ring;
+DROP FUNCTION IF EXISTS pgqueuer.tend_history;
 DROP FUNCTION IF EXISTS pgqueuer.add_failure;
 DROP TABLE IF EXISTS
     pgqueuer.jobs,
     pgqueuer.lanes,
     pgqueuer.sessions,
     pgqueuer.history,
+    pgqueuer.minutes,
     pgqueuer.kinds,
     pgqueuer.schedules,
     pgqueuer.migrations;

@@ -1,7 +1,7 @@
 //! Jobs claimed ahead: a claim costs the same for one job as for many, so of jobs that are
 //! over soon, more are claimed than there are free slots.
 //!
-//! How many more, the worker's own pace says: as many as it began within [`HORIZON`] of late.
+//! How many more, the worker's own pace says: as many as it finished within [`HORIZON`] of late.
 //! Jobs of a second each are not claimed ahead at all. Those that wait longer than
 //! [`LONGEST_WAIT`] all the same, because a handler suddenly takes its time, are given back.
 
@@ -33,8 +33,8 @@ const SHORTEST_STRETCH: Duration = Duration::from_millis(2);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ahead {
     waiting: Arc<Mutex<VecDeque<Waiting>>>,
-    /// How many attempts were begun in all.
-    begun: Arc<AtomicUsize>,
+    /// How many attempts were finished in all.
+    finished: Arc<AtomicUsize>,
     /// Fires when there is room for another claim.
     low: Arc<Notify>,
     /// At or below this many, there is.
@@ -48,10 +48,10 @@ struct Waiting {
     since: Instant,
 }
 
-/// How fast a worker begins jobs.
+/// How fast a worker finishes jobs.
 #[derive(Debug)]
 pub(super) struct Pace {
-    begun: usize,
+    finished: usize,
     at: Instant,
     per_second: f64,
 }
@@ -61,8 +61,8 @@ impl Ahead {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn note_begun(&self) {
-        self.begun.fetch_add(1, Relaxed);
+    pub(super) fn note_finished(&self) {
+        self.finished.fetch_add(1, Relaxed);
     }
 
     pub(super) fn push(&self, job: ClaimedJob, session: Session) {
@@ -123,20 +123,20 @@ impl Ahead {
 impl Pace {
     pub(super) fn new() -> Self {
         Self {
-            begun: 0,
+            finished: 0,
             at: Instant::now(),
             per_second: 0.0,
         }
     }
 
-    /// How many jobs the worker will begin within the horizon, by its pace of late.
+    /// How many jobs the worker will finish within the horizon, by its pace of late.
     pub(super) fn ahead(&mut self, ahead: &Ahead) -> usize {
         let passed = self.at.elapsed();
         if passed >= SHORTEST_STRETCH {
-            let begun = ahead.begun.load(Relaxed);
-            let of_late = (begun - self.begun) as f64 / passed.as_secs_f64();
+            let finished = ahead.finished.load(Relaxed);
+            let of_late = (finished - self.finished) as f64 / passed.as_secs_f64();
             self.per_second = f64::midpoint(self.per_second, of_late);
-            self.begun = begun;
+            self.finished = finished;
             self.at = Instant::now();
         }
         #[expect(

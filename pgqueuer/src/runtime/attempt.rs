@@ -15,6 +15,7 @@ use tracing::{Instrument, warn};
 
 use super::{
     ahead::Ahead,
+    minutes::Measured,
     panics,
     session::Session,
     settler::{Settled, Settler},
@@ -83,9 +84,9 @@ impl Attempts {
             let mut next = Some((job, session));
             let mut slot = slot;
             while let Some((job, session)) = next {
-                this.ahead.note_begun();
                 let span = telemetry::attempt_span(&job);
                 this.run(job, session).instrument(span).await;
+                this.ahead.note_finished();
                 next = this.ahead.pop();
                 slot = slot.unbound();
             }
@@ -96,34 +97,43 @@ impl Attempts {
         let Some(descriptor) = self.registry.get(&job.kind) else {
             // Not reached: only kinds of the registry are claimed.
             warn!("no handler for this kind; giving the job back");
-            self.settle(&job, session, Verdict::give_back()).await;
+            self.settle(&job, session, Verdict::give_back(), Duration::ZERO)
+                .await;
             return;
         };
+        let began = Instant::now();
         let end = self.run_handler(descriptor, &job, &session).await;
+        let ran = began.elapsed();
         if session.lost.is_cancelled() {
             warn!("the lease was lost during this attempt; its result is dropped");
             self.settler.count(Settled::Lost);
             return;
         }
         let verdict = Verdict::of(descriptor, &job, end);
-        self.settle(&job, session, verdict).await;
+        self.settle(&job, session, verdict, ran).await;
     }
 
     /// Gives back a job that was not begun.
     pub(super) async fn give_back(&self, job: &ClaimedJob, session: Session) {
-        self.settle(job, session, Verdict::give_back()).await;
+        self.settle(job, session, Verdict::give_back(), Duration::ZERO)
+            .await;
     }
 
     /// Waits for a place in the batch while the slot is still taken: so that a store which is
     /// slow to write holds up the claims, and results do not pile up in memory.
-    async fn settle(&self, job: &ClaimedJob, session: Session, verdict: Verdict) {
+    async fn settle(&self, job: &ClaimedJob, session: Session, verdict: Verdict, ran: Duration) {
         let place = self.settler.reserve().await;
         let settlement = Settlement {
             key: job.key,
             disposition: verdict.disposition,
             failure: verdict.failure,
         };
-        place.send(session, settlement, verdict.settled);
+        let measured = Measured {
+            kind: job.kind.clone(),
+            waited: job.waited,
+            ran,
+        };
+        place.send(session, settlement, verdict.settled, measured);
     }
 
     async fn run_handler(

@@ -15,7 +15,11 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use super::{LONGEST_CALL, Patience, Report, in_time, session::Session};
+use super::{
+    LONGEST_CALL, Patience, Report, in_time,
+    minutes::{Measured, Minutes},
+    session::Session,
+};
 use crate::{
     config::WorkerConfig,
     error::Chain,
@@ -50,6 +54,7 @@ struct Finished {
     session: Session,
     settlement: Settlement,
     settled: Settled,
+    measured: Measured,
 }
 
 /// A place in a batch to come.
@@ -59,7 +64,13 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
-    pub(super) fn send(self, session: Session, settlement: Settlement, settled: Settled) {
+    pub(super) fn send(
+        self,
+        session: Session,
+        settlement: Settlement,
+        settled: Settled,
+        measured: Measured,
+    ) {
         let Some(permit) = self.permit else {
             // The settler has ended without waiting for this attempt, which blocked its
             // thread. The job is still claimed, and is given back with the session.
@@ -71,6 +82,7 @@ impl Place<'_> {
             session,
             settlement,
             settled,
+            measured,
         });
     }
 }
@@ -80,6 +92,7 @@ impl Settler {
     pub(super) fn start(
         store: Arc<dyn Store>,
         config: &WorkerConfig,
+        minutes: Minutes,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         // Room for the batch that is written, and for the next.
         let (sender, receiver) = mpsc::channel(config.settle_batch * 2);
@@ -94,6 +107,7 @@ impl Settler {
             receiver,
             unwritten: Arc::clone(&settler.unwritten),
             report: Arc::clone(&settler.report),
+            minutes,
             finish: settler.finish.clone(),
             batch: config.settle_batch,
             delay: config.settle_delay,
@@ -149,7 +163,7 @@ fn add(report: &Mutex<Report>, settled: Settled) {
 struct Batch {
     session: Session,
     settlements: Vec<Settlement>,
-    settled: Vec<Settled>,
+    settled: Vec<(Settled, Measured)>,
 }
 
 struct Writer {
@@ -157,6 +171,7 @@ struct Writer {
     receiver: mpsc::Receiver<Finished>,
     unwritten: Arc<watch::Sender<usize>>,
     report: Arc<Mutex<Report>>,
+    minutes: Minutes,
     finish: CancellationToken,
     batch: usize,
     delay: Duration,
@@ -220,7 +235,7 @@ impl Writer {
                     settled: Vec::new(),
                 });
             batch.settlements.push(result.settlement);
-            batch.settled.push(result.settled);
+            batch.settled.push((result.settled, result.measured));
         }
         for (
             id,
@@ -283,10 +298,10 @@ impl Writer {
         &self,
         session: SessionId,
         settlements: &[Settlement],
-        settled: &[Settled],
+        settled: &[(Settled, Measured)],
         refused: &[ClaimKey],
     ) {
-        for (settlement, settled) in settlements.iter().zip(settled) {
+        for (settlement, (settled, measured)) in settlements.iter().zip(settled) {
             if refused.contains(&settlement.key) {
                 warn!(
                     job.id = %settlement.key.id, %session,
@@ -295,6 +310,7 @@ impl Writer {
                 add(&self.report, Settled::Lost);
             } else {
                 add(&self.report, *settled);
+                self.minutes.count(session, *settled, measured);
             }
         }
     }

@@ -21,9 +21,11 @@ const LONGEST_RESCUE: Duration = Duration::from_secs(600);
 /// How many jobs become available in one statement.
 const PROMOTE: u32 = 1000;
 /// How many records are deleted in one statement: short enough not to be in the way.
-const PRUNE: u32 = 5000;
-/// How often expired records are looked for. Guess: it is no hurry.
-const PRUNE_EVERY: Duration = Duration::from_secs(60);
+const BATCH: u32 = 5000;
+/// How often the history is tended, and expired records are looked for. Guess: it is no hurry.
+const FORGET_EVERY: Duration = Duration::from_secs(60);
+/// How long the minutes are kept.
+const KEEP_MINUTES: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// How often jobs are looked for that claims have passed by. It reads dead index entries, which
 /// may be many while an old snapshot keeps vacuum from removing them.
 const REQUEUE_EVERY: Duration = Duration::from_secs(60);
@@ -32,7 +34,7 @@ const BETWEEN_PROMOTIONS: Duration = Duration::from_millis(10);
 /// The shortest wait for a job that is about to be due.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
-/// Promotes, rescues and prunes until told to stop.
+/// Promotes, rescues and forgets until told to stop.
 pub(super) async fn run(
     store: Arc<dyn Store>,
     sessions: Sessions,
@@ -42,9 +44,9 @@ pub(super) async fn run(
 ) {
     let promoting = promote(&*store, wakeups, &stop);
     let rescuing = every(config.lease / 3, &stop, || rescue(&*store, &sessions));
-    let pruning = every(PRUNE_EVERY, &stop, || prune(&*store));
     let requeuing = every(REQUEUE_EVERY, &stop, || requeue_stranded(&*store));
-    tokio::join!(promoting, rescuing, pruning, requeuing);
+    let forgetting = every(FORGET_EVERY, &stop, || forget(&*store));
+    tokio::join!(promoting, rescuing, forgetting, requeuing);
 }
 
 /// Makes jobs available when they are due.
@@ -140,17 +142,49 @@ async fn requeue_stranded(store: &dyn Store) -> Result<()> {
     Ok(())
 }
 
-async fn prune(store: &dyn Store) -> Result<()> {
-    let mut pruned = 0;
-    loop {
-        let batch = in_time(LONGEST_CALL, store.prune(PRUNE)).await?;
-        pruned += batch;
-        if batch < u64::from(PRUNE) {
-            break;
-        }
+/// Prepares the history for what this worker will finish. If that fails, its records go where
+/// they cost more to forget, and the worker can do without.
+pub(super) async fn prepare(store: &dyn Store) {
+    if let Err(error) = tend(store).await {
+        warn!(error = %Chain(&error), "failed to prepare the history");
     }
+}
+
+async fn forget(store: &dyn Store) -> Result<()> {
+    let pruned = in_batches(|| store.prune(BATCH)).await?;
     if pruned > 0 {
         info!(pruned, "pruned the history");
     }
-    Ok(())
+    in_batches(|| store.forget_minutes(KEEP_MINUTES, BATCH)).await?;
+    tend(store).await
+}
+
+async fn tend(store: &dyn Store) -> Result<()> {
+    loop {
+        let tended = in_time(LONGEST_CALL, store.tend_history()).await?;
+        if tended.is_idle() {
+            return Ok(());
+        }
+        if tended.dropped > 0 {
+            info!(
+                days = tended.dropped,
+                "dropped what has expired of the history"
+            );
+        }
+    }
+}
+
+/// Deletes until a batch is not full.
+async fn in_batches<W>(mut delete: impl FnMut() -> W) -> Result<u64>
+where
+    W: Future<Output = Result<u64>>,
+{
+    let mut deleted = 0;
+    loop {
+        let batch = in_time(LONGEST_CALL, delete()).await?;
+        deleted += batch;
+        if batch < u64::from(BATCH) {
+            return Ok(deleted);
+        }
+    }
 }

@@ -134,6 +134,8 @@ pub struct ClaimedJob {
     pub headers: Headers,
     /// When it was enqueued.
     pub enqueued_at: DateTime<Utc>,
+    /// How long it has waited since it was due.
+    pub waited: Duration,
 }
 
 /// How one attempt ended, to be written down.

@@ -2,5 +2,6 @@
 
 mod claim_plan;
 mod enqueue_function;
+mod history_days;
 mod marks;
 mod statements;

@@ -9,6 +9,7 @@ mod building;
 mod concurrency;
 mod context;
 mod drain;
+mod minutes;
 mod outcomes;
 mod payloads;
 mod priorities;

@@ -64,4 +64,5 @@ RETURNING
     job.codec = 'json' AS is_json,
     job.payload,
     job.headers::text AS headers,
-    job.enqueued_at;
+    job.enqueued_at,
+    date_part('epoch', now() - greatest(job.run_at, job.enqueued_at)) AS waited;

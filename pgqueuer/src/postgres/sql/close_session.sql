@@ -10,6 +10,7 @@ WITH closed AS (
 given_back AS (
     UPDATE pgqueuer.jobs
     SET position = nextval('pgqueuer.positions'),
+        run_at = now(),
         attempt = attempt - 1,
         claimed_by = NULL
     WHERE claimed_by = $1

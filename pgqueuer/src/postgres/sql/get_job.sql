@@ -2,7 +2,7 @@
 --
 -- $1 id bigint
 --
--- Reads the primary key, then history_job_idx.
+-- Reads the primary key, then history_job_idx of each partition that has not expired.
 SELECT
     id,
     kind,
@@ -35,4 +35,5 @@ SELECT
     NULL,
     failures::text
 FROM pgqueuer.history
-WHERE job_id = $1;
+WHERE job_id = $1
+  AND expires_at > now();

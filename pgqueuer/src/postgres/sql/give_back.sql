@@ -8,6 +8,7 @@ WITH closed AS (
 given_back AS (
     UPDATE pgqueuer.jobs AS job
     SET position = nextval('pgqueuer.positions'),
+        run_at = now(),
         attempt = job.attempt - 1,
         claimed_by = NULL
     FROM unnest($2::bigint[], $3::integer[]) AS held (id, claim_number)

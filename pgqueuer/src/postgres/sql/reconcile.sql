@@ -8,6 +8,7 @@
 WITH given_back AS (
     UPDATE pgqueuer.jobs AS job
     SET position = nextval('pgqueuer.positions'),
+        run_at = now(),
         attempt = job.attempt - 1,
         claimed_by = NULL
     WHERE job.claimed_by = $1

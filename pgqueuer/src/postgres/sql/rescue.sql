@@ -36,6 +36,7 @@ kept AS (
     UPDATE pgqueuer.jobs AS job
     SET state = CASE WHEN orphans.used_up THEN 'held' ELSE 'available' END::pgqueuer.job_state,
         position = nextval('pgqueuer.positions'),
+        run_at = now(),
         claimed_by = NULL,
         failures = pgqueuer.add_failure(job.failures, orphans.failure)
     FROM orphans
@@ -62,14 +63,13 @@ discarded AS (
 ),
 recorded AS (
     INSERT INTO pgqueuer.history
-        (job_id, kind, enqueued_at, claimed_at, expires_at, session, attempt, priority, ending, failures)
+        (job_id, kind, enqueued_at, claimed_at, expires_at, attempt, priority, ending, failures)
     SELECT
         id,
         kind,
         enqueued_at,
         claimed_at,
         now() + make_interval(secs => retain_seconds),
-        session,
         attempt,
         priority,
         'discarded',

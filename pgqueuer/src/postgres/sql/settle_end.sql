@@ -30,18 +30,17 @@ ended AS (
 ),
 recorded AS (
     INSERT INTO pgqueuer.history
-        (job_id, kind, enqueued_at, claimed_at, expires_at, session, attempt, priority, ending, failures)
+        (job_id, kind, enqueued_at, claimed_at, expires_at, attempt, priority, ending, failures)
     SELECT
         id,
         kind,
         enqueued_at,
         claimed_at,
         now() + make_interval(secs => retain),
-        $1,
         attempt,
         priority,
         ending::pgqueuer.job_ending,
-        failures
+        coalesce(failures, '[]')
     FROM ended
     WHERE retain > 0
 )

@@ -6,8 +6,8 @@ use pgqueuer::store::{Counts, Ending, JobState, JobToEnqueue, RunAt, Store};
 
 use super::super::store_cases;
 use crate::support::{
-    LONG, claim, completed, ended, enqueue, enqueue_many, eventually, held, job, open_session,
-    running_job, settle, state,
+    LONG, claim, completed, ended, enqueue, enqueue_many, eventually, held, job, kind_record,
+    open_session, running_job, settle, state,
 };
 
 store_cases! {
@@ -18,6 +18,8 @@ store_cases! {
     prunes_what_has_expired,
     prunes_no_more_than_the_limit,
     prunes_nothing_that_is_retained,
+    does_not_show_what_has_expired,
+    has_nothing_to_tend_twice,
     has_a_clock_that_moves_on,
     has_a_clock_that_is_about_right,
 }
@@ -141,6 +143,37 @@ async fn prunes_nothing_that_is_retained(store: &dyn Store) {
     assert_eq!(pruned, 0);
     assert_eq!(state(store, done.key.id).await, JobState::Completed);
     assert_eq!(state(store, parked.key.id).await, JobState::Held);
+}
+
+async fn does_not_show_what_has_expired(store: &dyn Store) {
+    let session = open_session(store).await;
+    let job = running_job(store, session, "mail").await;
+    let shortly = ended(&job, Ending::Completed, Duration::from_millis(1));
+    settle(store, session, &[shortly]).await;
+
+    eventually("the record has expired", async || {
+        let found = store.get_job(job.key.id).await.unwrap();
+        found.is_none().then_some(())
+    })
+    .await;
+
+    assert_eq!(store.prune(100).await.unwrap(), 1);
+}
+
+async fn has_nothing_to_tend_twice(store: &dyn Store) {
+    store.publish_kinds(&[kind_record("mail")]).await.unwrap();
+    let session = open_session(store).await;
+
+    eventually("there is nothing to do", async || {
+        let tended = store.tend_history().await.unwrap();
+        tended.is_idle().then_some(())
+    })
+    .await;
+
+    let done = running_job(store, session, "mail").await;
+    settle(store, session, &[completed(&done)]).await;
+    assert!(store.tend_history().await.unwrap().is_idle());
+    assert_eq!(state(store, done.key.id).await, JobState::Completed);
 }
 
 async fn has_a_clock_that_moves_on(store: &dyn Store) {

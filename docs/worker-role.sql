@@ -1,0 +1,10 @@
+-- What the role of a worker is granted, after the schema was installed by another one. It
+-- needs no right to create anything. To be run by the role that installed the schema.
+GRANT USAGE ON SCHEMA pgqueuer TO app_worker;
+GRANT SELECT ON pgqueuer.migrations TO app_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE
+    ON pgqueuer.jobs, pgqueuer.lanes, pgqueuer.sessions, pgqueuer.history, pgqueuer.history_default,
+       pgqueuer.minutes, pgqueuer.kinds, pgqueuer.schedules
+    TO app_worker;
+GRANT USAGE ON SEQUENCE pgqueuer.positions TO app_worker;
+GRANT EXECUTE ON FUNCTION pgqueuer.tend_history TO app_worker;

@@ -1,0 +1,95 @@
+//! What is kept about finished work, and for how long.
+
+use std::time::Duration;
+
+use sqlx::PgPool;
+
+use super::{failure::failed_to, rows, statements::Statements};
+use crate::{
+    error::Result,
+    store::{MinuteRecord, MinuteToAdd, Tally, Tended},
+};
+
+/// The longest look back: any database can take it from the time.
+const LONGEST_AGO: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+pub(super) async fn tend(pool: &PgPool, statements: &Statements) -> Result<Tended> {
+    sqlx::query(statements.tend_history.text())
+        .try_map(|row| rows::tended(&row))
+        .fetch_one(pool)
+        .await
+        .map_err(failed_to("tend the history"))
+}
+
+pub(super) async fn prune(pool: &PgPool, statements: &Statements, limit: u32) -> Result<u64> {
+    let pruned = sqlx::query(statements.prune.text())
+        .bind(i64::from(limit))
+        .execute(pool)
+        .await
+        .map_err(failed_to("prune the history"))?;
+    Ok(pruned.rows_affected())
+}
+
+pub(super) async fn add_minutes(
+    pool: &PgPool,
+    statements: &Statements,
+    minutes: &[MinuteToAdd],
+) -> Result<()> {
+    let counts = |count: fn(&Tally) -> u64| -> Vec<i64> {
+        let of = |it: &MinuteToAdd| i64::try_from(count(&it.tally)).unwrap_or(i64::MAX);
+        minutes.iter().map(of).collect()
+    };
+    let seconds =
+        |sum: fn(&Tally) -> f64| -> Vec<f64> { minutes.iter().map(|it| sum(&it.tally)).collect() };
+    let ago = |it: &MinuteToAdd| it.ago.min(LONGEST_AGO).as_secs_f64();
+    sqlx::query(statements.add_minutes.text())
+        .bind(minutes.iter().map(ago).collect::<Vec<_>>())
+        .bind(
+            minutes
+                .iter()
+                .map(|it| it.kind.as_str())
+                .collect::<Vec<_>>(),
+        )
+        .bind(minutes.iter().map(|it| it.session.0).collect::<Vec<_>>())
+        .bind(counts(|it| it.completed))
+        .bind(counts(|it| it.retried))
+        .bind(counts(|it| it.held))
+        .bind(counts(|it| it.discarded))
+        .bind(counts(|it| it.cancelled))
+        .bind(counts(|it| it.snoozed))
+        .bind(seconds(|it| it.wait_seconds))
+        .bind(seconds(|it| it.run_seconds))
+        .bind(seconds(|it| it.max_run_seconds))
+        .execute(pool)
+        .await
+        .map_err(failed_to("add to the minutes"))?;
+    Ok(())
+}
+
+pub(super) async fn list_minutes(
+    pool: &PgPool,
+    statements: &Statements,
+    last: Duration,
+) -> Result<Vec<MinuteRecord>> {
+    sqlx::query(statements.list_minutes.text())
+        .bind(last.min(LONGEST_AGO).as_secs_f64())
+        .try_map(|row| rows::minute(&row))
+        .fetch_all(pool)
+        .await
+        .map_err(failed_to("list minutes"))
+}
+
+pub(super) async fn forget_minutes(
+    pool: &PgPool,
+    statements: &Statements,
+    keep: Duration,
+    limit: u32,
+) -> Result<u64> {
+    let forgotten = sqlx::query(statements.forget_minutes.text())
+        .bind(keep.min(LONGEST_AGO).as_secs_f64())
+        .bind(i64::from(limit))
+        .execute(pool)
+        .await
+        .map_err(failed_to("forget old minutes"))?;
+    Ok(forgotten.rows_affected())
+}

@@ -1,0 +1,144 @@
+//! Counting for charts: what this worker has done, minute by minute.
+//!
+//! Results are counted in memory as they are written, and added to the store every few seconds,
+//! so that a chart costs nothing per job. What a worker has counted and not added when it is
+//! killed is lost; what it added without getting the reply is added once more. The jobs
+//! themselves are neither lost nor done twice for that.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use super::{LONGEST_CALL, in_time, settler::Settled, spread};
+use crate::{
+    error::Chain,
+    store::{MinuteToAdd, SessionId, Store, Tally},
+};
+
+/// How often the counts are added. It is also how much of a minute may be counted to the
+/// minute before.
+const FLUSH_EVERY: Duration = Duration::from_secs(5);
+/// How long a worker that ends tries to add its last counts.
+const LAST_FLUSH: Duration = Duration::from_secs(5);
+
+/// What is to be counted of one attempt besides its end.
+#[derive(Clone, Debug)]
+pub(super) struct Measured {
+    pub(super) kind: String,
+    /// From when the job was due until it was claimed.
+    pub(super) waited: Duration,
+    /// How long the handler took.
+    pub(super) ran: Duration,
+}
+
+/// Takes counts. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Minutes {
+    started: Instant,
+    rounds: Arc<Mutex<Rounds>>,
+}
+
+/// By the round of flushing in which they were counted, and by session.
+type Rounds = BTreeMap<(u32, SessionId), HashMap<String, Tally>>;
+
+impl Minutes {
+    pub(super) fn new() -> Self {
+        Self {
+            started: Instant::now(),
+            rounds: Arc::default(),
+        }
+    }
+
+    /// Counts an attempt whose result was written.
+    pub(super) fn count(&self, session: SessionId, settled: Settled, measured: &Measured) {
+        let mut tally = Tally {
+            wait_seconds: measured.waited.as_secs_f64(),
+            run_seconds: measured.ran.as_secs_f64(),
+            max_run_seconds: measured.ran.as_secs_f64(),
+            ..Tally::default()
+        };
+        let count = match settled {
+            Settled::Completed => &mut tally.completed,
+            Settled::Retried => &mut tally.retried,
+            Settled::Held => &mut tally.held,
+            Settled::Discarded => &mut tally.discarded,
+            Settled::Cancelled => &mut tally.cancelled,
+            Settled::Snoozed => &mut tally.snoozed,
+            // Nothing came of these. They are in the report of the worker.
+            Settled::GivenBack | Settled::Lost => return,
+        };
+        *count = 1;
+        let round = self.started.elapsed().as_secs() / FLUSH_EVERY.as_secs();
+        let round = u32::try_from(round).unwrap_or(u32::MAX);
+        let mut rounds = self.lock();
+        let kinds = rounds.entry((round, session)).or_default();
+        match kinds.get_mut(&measured.kind) {
+            Some(sum) => sum.add(&tally),
+            None => {
+                kinds.insert(measured.kind.clone(), tally);
+            }
+        }
+    }
+
+    /// Adds to the store now and then, and once more at the end.
+    pub(super) async fn run(self, store: Arc<dyn Store>, end: CancellationToken) {
+        while end
+            .run_until_cancelled(tokio::time::sleep(spread(FLUSH_EVERY, 0.2)))
+            .await
+            .is_some()
+        {
+            self.flush(&*store, LONGEST_CALL).await;
+        }
+        self.flush(&*store, LAST_FLUSH).await;
+    }
+
+    /// What could not be added is kept for the next time. Little comes to it meanwhile: results
+    /// are not written then either.
+    async fn flush(&self, store: &dyn Store, limit: Duration) {
+        let taken = std::mem::take(&mut *self.lock());
+        if taken.is_empty() {
+            return;
+        }
+        let minutes = self.to_add(&taken);
+        if let Err(error) = in_time(limit, store.add_minutes(&minutes)).await {
+            warn!(error = %Chain(&error), "failed to add to the minutes");
+            self.put_back(taken);
+        }
+    }
+
+    fn to_add(&self, rounds: &Rounds) -> Vec<MinuteToAdd> {
+        let running = self.started.elapsed();
+        let mut minutes = Vec::new();
+        for ((round, session), kinds) in rounds {
+            let began = FLUSH_EVERY.saturating_mul(*round);
+            minutes.extend(kinds.iter().map(|(kind, tally)| MinuteToAdd {
+                ago: running.saturating_sub(began),
+                session: *session,
+                kind: kind.clone(),
+                tally: *tally,
+            }));
+        }
+        minutes
+    }
+
+    fn put_back(&self, taken: Rounds) {
+        let mut rounds = self.lock();
+        for (key, kinds) in taken {
+            let sums = rounds.entry(key).or_default();
+            for (kind, tally) in kinds {
+                sums.entry(kind).or_default().add(&tally);
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Rounds> {
+        // Sums are whole at any time, whoever panicked.
+        self.rounds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
