@@ -6,5 +6,5 @@ GRANT SELECT, INSERT, UPDATE, DELETE
     ON pgqueuer.jobs, pgqueuer.lanes, pgqueuer.sessions, pgqueuer.history, pgqueuer.history_default,
        pgqueuer.minutes, pgqueuer.kinds, pgqueuer.schedules
     TO app_worker;
-GRANT USAGE ON SEQUENCE pgqueuer.positions TO app_worker;
+GRANT USAGE, SELECT ON SEQUENCE pgqueuer.positions TO app_worker;
 GRANT EXECUTE ON FUNCTION pgqueuer.tend_history TO app_worker;
