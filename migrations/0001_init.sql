@@ -357,6 +357,8 @@ CREATE FUNCTION pgqueuer.enqueue(
                       HINT = 'Write them as {"tenant": "acme"}.';
         END IF;
 
+        -- The marks of the lanes wait for positions by the transactions that took them.
+        PERFORM pg_current_xact_id();
         new_id := nextval('pgqueuer.positions');
         new_priority := coalesce(
             enqueue.priority,

@@ -11,6 +11,34 @@ use crate::{
     store::{JobToEnqueue, RunAt},
 };
 
+/// Jobs that differ in nothing but their arguments and are due at once, as most do: the
+/// columns of `enqueue_alike.sql`.
+struct Alike<'a> {
+    kind: &'a str,
+    priority: i16,
+    codec: &'static str,
+    payloads: Vec<&'a [u8]>,
+}
+
+impl<'a> Alike<'a> {
+    fn of(jobs: &'a [JobToEnqueue]) -> Option<Self> {
+        let first = jobs.first()?;
+        let is_like_first = |job: &JobToEnqueue| {
+            job.run_at == RunAt::Now
+                && job.headers.is_empty()
+                && job.priority == first.priority
+                && job.payload.codec == first.payload.codec
+                && job.kind == first.kind
+        };
+        jobs.iter().all(is_like_first).then(|| Self {
+            kind: &first.kind,
+            priority: first.priority,
+            codec: first.payload.codec.as_str(),
+            payloads: jobs.iter().map(|it| it.payload.bytes.as_slice()).collect(),
+        })
+    }
+}
+
 /// Adds jobs to the schema `pgqueuer`.
 pub(crate) async fn enqueue_in_default_schema<'e, E>(
     executor: E,
@@ -30,6 +58,18 @@ pub(super) async fn enqueue<'e, E>(
 where
     E: PgExecutor<'e>,
 {
+    if let Some(alike) = Alike::of(jobs) {
+        return sqlx::query(statements.enqueue_alike.text())
+            .bind(alike.kind)
+            .bind(alike.priority)
+            .bind(alike.codec)
+            .bind(alike.payloads)
+            .try_map(|row| rows::job_ids(&row))
+            .fetch_one(executor)
+            .await
+            .map_err(failed_to("enqueue jobs"));
+    }
+
     let kinds: Vec<&str> = jobs.iter().map(|it| it.kind.as_ref()).collect();
     let priorities: Vec<i16> = jobs.iter().map(|it| it.priority).collect();
     let codecs: Vec<&str> = jobs.iter().map(|it| it.payload.codec.as_str()).collect();

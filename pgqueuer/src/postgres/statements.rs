@@ -51,6 +51,7 @@ macro_rules! statements {
 
 statements! {
     enqueue,
+    enqueue_alike,
     open_session,
     renew_session,
     lock_session,

@@ -4,7 +4,8 @@
 -- $5 headers jsonb[], $6 delays float8[] (seconds, or NULL), $7 run_ats timestamptz[] (or NULL)
 --
 -- One round trip for any number of jobs. The delay counts from the clock, not from the
--- start of the transaction, which may be long ago.
+-- start of the transaction, which may be long ago. Takes a transaction id before the first
+-- position: the marks of the lanes wait for positions by the transactions that took them.
 WITH entering AS MATERIALIZED (
     SELECT
         nextval('pgqueuer.positions') AS id,
@@ -13,6 +14,7 @@ WITH entering AS MATERIALIZED (
     FROM unnest(
         $1::text[], $2::smallint[], $3::text[], $4::bytea[], $5::jsonb[], $6::float8[], $7::timestamptz[]
     ) WITH ORDINALITY AS job (kind, priority, codec, payload, headers, delay, due_at, ordinal)
+    WHERE pg_current_xact_id() IS NOT NULL
 ),
 inserted AS (
     INSERT INTO pgqueuer.jobs (id, position, kind, priority, run_at, state, codec, payload, headers)

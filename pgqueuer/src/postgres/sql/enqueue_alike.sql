@@ -1,0 +1,36 @@
+-- Adds jobs that differ in nothing but their arguments and are due at once, and wakes the idle
+-- workers: what enqueue.sql does, at half the cost.
+--
+-- $1 kind text, $2 priority smallint, $3 codec text, $4 payloads bytea[]
+--
+-- Takes a transaction id before the first position: the marks of the lanes wait for positions
+-- by the transactions that took them. Ids are given out in the order of the array.
+WITH inserted AS (
+    INSERT INTO pgqueuer.jobs (id, position, kind, priority, state, codec, payload)
+    SELECT entering.id, entering.id, $1, $2, 'available', $3::pgqueuer.payload_codec, entering.payload
+    FROM (
+        SELECT nextval('pgqueuer.positions') AS id, payload
+        FROM unnest($4::bytea[]) AS payload
+        WHERE pg_current_xact_id() IS NOT NULL
+    ) AS entering
+    RETURNING id
+),
+done AS MATERIALIZED (
+    SELECT array_agg(id ORDER BY id) AS ids
+    FROM inserted
+),
+new_lane AS (
+    INSERT INTO pgqueuer.lanes (kind, priority)
+    SELECT $1, $2
+    WHERE NOT EXISTS (
+        SELECT
+        FROM pgqueuer.lanes AS lane
+        WHERE lane.kind = $1
+          AND lane.priority = $2
+    )
+    RETURNING kind
+)
+SELECT
+    done.ids,
+    pgqueuer.ring(CASE WHEN EXISTS (SELECT FROM new_lane) THEN 'lanes' ELSE '' END)::text
+FROM done;
