@@ -211,7 +211,11 @@ CREATE FUNCTION pgqueuer.tend_history(OUT created integer, OUT dropped integer)
             SELECT DISTINCT
                 date_trunc('day', now() + make_interval(secs => known.retain_seconds))
                     + make_interval(days => ahead) AS day
-            FROM pgqueuer.kinds AS known
+            FROM (
+                SELECT retain_seconds FROM pgqueuer.kinds
+                -- What a kind has that asks for nothing, so that the first worker need not wait.
+                UNION SELECT 7 * 24 * 60 * 60
+            ) AS known
             CROSS JOIN generate_series(0, 2) AS ahead
             -- At most a hundred years, as in the options of a job.
             WHERE known.retain_seconds BETWEEN 1 AND 3155760000

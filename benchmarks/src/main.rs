@@ -62,6 +62,7 @@ impl Peer for Producer {
             WorkerConfig {
                 concurrency: opt("CONCURRENCY", 100),
                 claim_batch: opt("CLAIM_BATCH", 500),
+                settle_batch: opt("SETTLE_BATCH", 500),
                 ..WorkerConfig::default()
             }
         };

@@ -109,6 +109,8 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    async fn warm_up(&self) {}
+
     async fn enqueue(&self, jobs: &[JobToEnqueue]) -> Result<Vec<JobId>> {
         let ids = self.lock().enqueue(jobs, self.clock.now());
         self.ring();

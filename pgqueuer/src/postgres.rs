@@ -11,6 +11,7 @@ mod failure;
 mod history;
 mod lanes;
 mod migrate;
+mod place;
 mod rows;
 mod schedules;
 mod schema_name;
@@ -88,8 +89,14 @@ impl PostgresStore {
         self.control.get_or_init(connect)
     }
 
-    fn dedicated(&self) -> Dedicated {
-        Dedicated::new(self.pool.clone())
+    fn claiming(&self) -> &Dedicated {
+        let new = || Dedicated::new(self.pool.clone());
+        self.claiming.get_or_init(new)
+    }
+
+    fn settling(&self) -> &Dedicated {
+        let new = || Dedicated::new(self.pool.clone());
+        self.settling.get_or_init(new)
     }
 
     fn lease(&self) -> &PgPool {
@@ -157,7 +164,12 @@ pub fn ddl(schema: &SchemaName) -> String {
 #[async_trait]
 impl Store for PostgresStore {
     async fn install(&self) -> Result<Vec<i32>> {
-        migrate::install(&self.pool, &self.schema).await
+        let applied = migrate::install(&self.pool, &self.schema).await?;
+        if !applied.is_empty() {
+            // Now, when nobody waits, and not when the first worker starts.
+            while !history::tend(&self.pool, &self.statements).await?.is_idle() {}
+        }
+        Ok(applied)
     }
 
     async fn installed_version(&self) -> Result<Option<i32>> {
@@ -170,6 +182,15 @@ impl Store for PostgresStore {
 
     async fn verify(&self) -> Result<()> {
         migrate::verify(&self.pool, &self.schema, &self.statements).await
+    }
+
+    async fn warm_up(&self) {
+        let _ = tokio::join!(
+            self.control().acquire(),
+            self.lease().acquire(),
+            self.claiming().warm_up(),
+            self.settling().warm_up(),
+        );
     }
 
     async fn enqueue(&self, jobs: &[JobToEnqueue]) -> Result<Vec<JobId>> {
@@ -246,8 +267,7 @@ impl Store for PostgresStore {
     }
 
     async fn claim(&self, request: &ClaimRequest<'_>) -> Result<Vec<ClaimedJob>> {
-        let connection = self.claiming.get_or_init(|| self.dedicated());
-        claim::claim(connection, &self.statements, &self.lanes, request).await
+        claim::claim(self.claiming(), &self.statements, &self.lanes, request).await
     }
 
     async fn reconcile(&self, session: SessionId, known: &[ClaimKey]) -> Result<u64> {
@@ -275,8 +295,7 @@ impl Store for PostgresStore {
         session: SessionId,
         settlements: &[Settlement],
     ) -> Result<Vec<ClaimKey>> {
-        let connection = self.settling.get_or_init(|| self.dedicated());
-        settle::settle(connection, &self.statements, session, settlements).await
+        settle::settle(self.settling(), &self.statements, session, settlements).await
     }
 
     async fn promote(&self, limit: u32) -> Result<Promotion> {
@@ -294,13 +313,11 @@ impl Store for PostgresStore {
     }
 
     async fn arm_bell(&self, session: SessionId, armed: bool) -> Result<Horizon> {
-        let connection = self.claiming.get_or_init(|| self.dedicated());
-        bell::arm(connection, &self.statements, session, armed).await
+        bell::arm(self.claiming(), &self.statements, session, armed).await
     }
 
     async fn has_passed(&self, horizon: Horizon) -> Result<bool> {
-        let connection = self.claiming.get_or_init(|| self.dedicated());
-        let now = bell::horizon(connection, &self.statements).await?;
+        let now = bell::horizon(self.claiming(), &self.statements).await?;
         Ok(now.oldest >= horizon.0)
     }
 

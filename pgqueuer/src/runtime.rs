@@ -110,7 +110,8 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
     let store: Arc<dyn Store> = Arc::clone(pgq.store());
     panics::install_hook();
 
-    store.verify().await?;
+    let (verified, ()) = tokio::join!(store.verify(), store.warm_up());
+    verified?;
     let kinds: Vec<KindRecord> = registry.records();
     store.publish_kinds(&kinds).await?;
     scheduler::store_schedules(&*store, &registry).await?;

@@ -31,7 +31,7 @@ pub use records::{
 };
 pub use types::{
     Attempted, Bound, ClaimKey, ClaimRequest, ClaimedJob, Crash, Disposition, Ending, Failure,
-    FailureReason, Holds, Horizon, JobToEnqueue, Look, Promotion, Ring, RunAt, SessionId,
+    FailureReason, Holds, Horizon, JobToEnqueue, Look, Place, Promotion, Ring, RunAt, SessionId,
     Settlement,
 };
 
@@ -61,6 +61,10 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Refuses a schema that is missing, damaged, older or newer than this crate.
     async fn verify(&self) -> Result<()>;
+
+    /// Makes the connections that a worker needs, which takes a while. What cannot be made is
+    /// tried again when it is needed.
+    async fn warm_up(&self);
 
     /// Adds jobs, all or none, and wakes the workers. Ids in the order of `jobs`.
     async fn enqueue(&self, jobs: &[JobToEnqueue]) -> Result<Vec<JobId>>;

@@ -7,7 +7,7 @@ use pgqueuer::{
     Codec, Headers, JobId, Payload,
     store::{
         Attempted, ClaimKey, ClaimRequest, ClaimedJob, Disposition, Ending, Failure, FailureReason,
-        JobRecord, JobState, JobToEnqueue, KindRecord, Look, RunAt, SessionId, Settlement, Store,
+        JobRecord, JobState, JobToEnqueue, KindRecord, Look, Place, RunAt, SessionId, Settlement, Store,
     },
 };
 use sqlx::postgres::PgTransaction;
@@ -123,7 +123,7 @@ pub(crate) fn ids(claimed: &[ClaimedJob]) -> Vec<JobId> {
 }
 
 pub(crate) fn ended(job: &ClaimedJob, ending: Ending, retain: Duration) -> Settlement {
-    settlement(job.key, Disposition::End { ending, retain })
+    settlement_of(job, Disposition::End { ending, retain })
 }
 
 pub(crate) fn completed(job: &ClaimedJob) -> Settlement {
@@ -132,21 +132,30 @@ pub(crate) fn completed(job: &ClaimedJob) -> Settlement {
 
 pub(crate) fn again(job: &ClaimedJob, after: Duration) -> Settlement {
     let attempted = Attempted::Counts;
-    settlement(job.key, Disposition::Again { after, attempted })
+    settlement_of(job, Disposition::Again { after, attempted })
 }
 
 pub(crate) fn given_back(job: &ClaimedJob, after: Duration) -> Settlement {
     let attempted = Attempted::GivenBack;
-    settlement(job.key, Disposition::Again { after, attempted })
+    settlement_of(job, Disposition::Again { after, attempted })
 }
 
 pub(crate) fn held(job: &ClaimedJob) -> Settlement {
-    settlement(job.key, Disposition::Hold)
+    settlement_of(job, Disposition::Hold)
 }
 
+fn settlement_of(job: &ClaimedJob, disposition: Disposition) -> Settlement {
+    Settlement {
+        place: job.place,
+        ..settlement(job.key, disposition)
+    }
+}
+
+/// By who does not know where the job is.
 pub(crate) fn settlement(key: ClaimKey, disposition: Disposition) -> Settlement {
     Settlement {
         key,
+        place: Place::default(),
         disposition,
         failure: None,
     }

@@ -10,7 +10,7 @@ use crate::{
     payload::Payload,
     store::{
         Attempted, Bound, ClaimKey, ClaimRequest, ClaimedJob, Crash, Disposition, Ending, Failure,
-        FailureReason, JobRecord, JobState, JobToEnqueue, KindRecord, RunAt, ScheduleRecord,
+        FailureReason, JobRecord, JobState, JobToEnqueue, KindRecord, Place, RunAt, ScheduleRecord,
         SessionId, Settlement, Tally,
     },
 };
@@ -294,6 +294,7 @@ impl Memory {
             job.claim_number += 1;
             job.attempt += 1;
             claimed.push(ClaimedJob {
+                place: Place::default(),
                 key: ClaimKey {
                     id,
                     claim_number: job.claim_number,

@@ -51,6 +51,13 @@ impl Dedicated {
         Ok(Lent { place, connection })
     }
 
+    /// Makes the connection. If that fails, whoever needs it is told.
+    pub(super) async fn warm_up(&self) {
+        if let Ok(lent) = self.lend().await {
+            lent.give_back();
+        }
+    }
+
     /// Closes the connection, if there is one.
     pub(super) async fn close(&self) {
         if let Some(connection) = self.connection.lock().await.take() {

@@ -157,21 +157,7 @@ pub(super) async fn verify(
         }
     }
     refuse_damaged(&mut connection, schema).await?;
-    // Whatever else was changed by hand: a statement that it spoils does not prepare.
-    for (name, statement) in statements.all() {
-        let text = statement.text().into_sql_str();
-        if let Err(error) = (&mut *connection).prepare(text).await {
-            return Err(Error::new(
-                ErrorKind::Schema,
-                format!(
-                    "schema \"{schema}\" was changed: the statement `{name}` does not fit it any \
-                     more; compare it with `pgq sql`"
-                ),
-            )
-            .because(error));
-        }
-    }
-    Ok(())
+    refuse_changed(&mut connection, schema, statements).await
 }
 
 struct Applied {
@@ -275,6 +261,28 @@ async fn refuse_damaged(connection: &mut PgConnection, schema: &SchemaName) -> R
             lost.join(", ")
         ),
     ))
+}
+
+/// Whatever else was changed by hand: a statement that it spoils does not prepare.
+async fn refuse_changed(
+    connection: &mut PgConnection,
+    schema: &SchemaName,
+    statements: &Statements,
+) -> Result<()> {
+    for (name, statement) in statements.all() {
+        let text = statement.text().into_sql_str();
+        if let Err(error) = (&mut *connection).prepare(text).await {
+            return Err(Error::new(
+                ErrorKind::Schema,
+                format!(
+                    "schema \"{schema}\" was changed: the statement `{name}` does not fit it any \
+                     more; compare it with `pgq sql`"
+                ),
+            )
+            .because(error));
+        }
+    }
+    Ok(())
 }
 
 /// The version that is installed, if any.

@@ -7,13 +7,14 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sqlx::{Row, postgres::PgRow};
 
+use super::place::place;
 use crate::{
     context::Headers,
     job::JobId,
     payload::{Codec, Payload},
     store::{
         ClaimKey, ClaimedJob, Counts, Crash, Failure, JobRecord, JobState, KindRecord,
-        MinuteRecord, NextTick, Promotion, ScheduleRecord, SessionId, Tally, Tended,
+        MinuteRecord, NextTick, Place, Promotion, ScheduleRecord, SessionId, Tally, Tended,
     },
 };
 
@@ -42,17 +43,10 @@ pub(super) fn job_id(row: &PgRow) -> sqlx::Result<JobId> {
     row.try_get::<i64, _>("id").map(JobId::from)
 }
 
-/// The one row of `sql/enqueue.sql`.
+/// The one row of a statement that returns many jobs: rows cost a client as much as jobs do.
 pub(super) fn job_ids(row: &PgRow) -> sqlx::Result<Vec<JobId>> {
     let ids: Option<Vec<i64>> = row.try_get("ids")?;
     Ok(ids.into_iter().flatten().map(JobId::from).collect())
-}
-
-pub(super) fn claim_key(row: &PgRow) -> sqlx::Result<ClaimKey> {
-    Ok(ClaimKey {
-        id: job_id(row)?,
-        claim_number: row.try_get("claim_number")?,
-    })
 }
 
 pub(super) fn lane(row: &PgRow) -> sqlx::Result<LaneRow> {
@@ -71,18 +65,9 @@ pub(super) fn horizon(row: &PgRow) -> sqlx::Result<HorizonRow> {
     })
 }
 
-/// The one row of `sql/settle_end.sql`.
-pub(super) fn claim_keys(row: &PgRow) -> sqlx::Result<Vec<ClaimKey>> {
-    let ids: Option<Vec<i64>> = row.try_get("ids")?;
-    let claim_numbers: Option<Vec<i32>> = row.try_get("claim_numbers")?;
-    let keys = ids.into_iter().flatten();
-    let keys = keys.zip(claim_numbers.into_iter().flatten());
-    Ok(keys
-        .map(|(id, claim_number)| ClaimKey {
-            id: JobId::from(id),
-            claim_number,
-        })
-        .collect())
+/// A row of `sql/find_places.sql`.
+pub(super) fn job_place(row: &PgRow) -> sqlx::Result<(JobId, Place)> {
+    Ok((job_id(row)?, place(row.try_get("place")?)?))
 }
 
 /// A row of `sql/claim.sql` and `sql/claim_bounded.sql`. Read by place, not by name: this runs
@@ -106,6 +91,7 @@ pub(super) fn claimed(row: &PgRow) -> sqlx::Result<ClaimedRow> {
             headers: headers(row.try_get(8)?),
             enqueued_at: row.try_get(9)?,
             waited: waited(row)?,
+            place: place(row.try_get(11)?)?,
         },
         position: row.try_get(5)?,
     })

@@ -1,22 +1,28 @@
-//! Writing down how attempts ended: two statements for any number of jobs.
+//! Writing down how attempts ended: few statements for any number of jobs.
 
-use std::{collections::BTreeSet, time::Duration};
-
-use sqlx::types::Json;
-
-use super::{dedicated::Dedicated, failure::failed_to, rows, statements::Statements};
-use crate::{
-    error::Result,
-    store::{Attempted, ClaimKey, Disposition, Ending, Failure, SessionId, Settlement},
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
 };
 
-/// The columns of `settle_end.sql`.
-#[derive(Default)]
+use sqlx::{PgConnection, types::Json};
+
+use super::{
+    dedicated::Dedicated, failure::failed_to, place::Tid, rows, statements::Statements,
+};
+use crate::{
+    error::Result,
+    job::JobId,
+    store::{Attempted, ClaimKey, Disposition, Ending, Failure, Place, SessionId, Settlement},
+};
+
+/// Jobs that end in the same way, and so in one statement: the columns of `settle_end.sql`.
 struct Ended<'a> {
+    ending: Ending,
+    retain: Duration,
     keys: Keys,
-    endings: Vec<&'static str>,
-    retain: Vec<f64>,
-    failures: Vec<Option<Json<&'a Failure>>>,
+    places: Vec<Tid>,
+    failures: Failures<'a>,
 }
 
 /// The columns of `settle_keep.sql`.
@@ -26,7 +32,7 @@ struct Kept<'a> {
     states: Vec<&'static str>,
     delays: Vec<f64>,
     given_back: Vec<i16>,
-    failures: Vec<Option<Json<&'a Failure>>>,
+    failures: Failures<'a>,
 }
 
 #[derive(Default)]
@@ -35,6 +41,10 @@ struct Keys {
     claim_numbers: Vec<i32>,
 }
 
+/// One for each job, if there are any.
+#[derive(Default)]
+struct Failures<'a>(Vec<Option<Json<&'a Failure>>>);
+
 impl Keys {
     fn push(&mut self, key: ClaimKey) {
         self.ids.push(key.id.as_i64());
@@ -42,12 +52,32 @@ impl Keys {
     }
 }
 
+impl<'a> Failures<'a> {
+    fn push(&mut self, failure: Option<&'a Failure>) {
+        self.0.push(failure.map(Json));
+    }
+
+    fn column(&self) -> Option<&[Option<Json<&'a Failure>>]> {
+        let has_any = self.0.iter().any(Option::is_some);
+        has_any.then_some(&self.0)
+    }
+}
+
 impl<'a> Ended<'a> {
-    fn push(&mut self, settlement: &'a Settlement, ending: Ending, retain: Duration) {
+    fn new(ending: Ending, retain: Duration) -> Self {
+        Self {
+            ending,
+            retain,
+            keys: Keys::default(),
+            places: Vec::new(),
+            failures: Failures::default(),
+        }
+    }
+
+    fn push(&mut self, settlement: &'a Settlement, place: Place) {
         self.keys.push(settlement.key);
-        self.endings.push(ending.as_str());
-        self.retain.push(retain.as_secs_f64());
-        self.failures.push(settlement.failure.as_ref().map(Json));
+        self.places.push(Tid(place));
+        self.failures.push(settlement.failure.as_ref());
     }
 }
 
@@ -56,7 +86,7 @@ impl<'a> Kept<'a> {
         self.keys.push(settlement.key);
         self.states.push(state);
         self.delays.push(delay.as_secs_f64());
-        self.failures.push(settlement.failure.as_ref().map(Json));
+        self.failures.push(settlement.failure.as_ref());
     }
 }
 
@@ -66,11 +96,76 @@ pub(super) async fn settle(
     session: SessionId,
     settlements: &[Settlement],
 ) -> Result<Vec<ClaimKey>> {
-    let mut ended = Ended::default();
+    let at_place = |settlement: &Settlement| Some(settlement.place);
+    let ended = ended(settlements, at_place);
+    let kept = kept(settlements);
+
+    let mut lent = dedicated.lend().await.map_err(failed_to("end jobs"))?;
+    let connection = lent.connection();
+    let mut settled = end(connection, statements, session, &ended).await?;
+    let ending: usize = ended.iter().map(|it| it.places.len()).sum();
+    if settled.len() < ending {
+        let is_left = |it: &&Settlement| {
+            matches!(it.disposition, Disposition::End { .. }) && !settled.contains(&it.key.id)
+        };
+        let left: Vec<Settlement> = settlements.iter().filter(is_left).cloned().collect();
+        let places = find_places(connection, statements, session, &left).await?;
+        let moved = self::ended(&left, |it| places.get(&it.key.id).copied());
+        settled.extend(end(connection, statements, session, &moved).await?);
+    }
+    if !kept.keys.ids.is_empty() {
+        let keys = sqlx::query(statements.settle_keep.text())
+            .bind(session.0)
+            .bind(&kept.keys.ids)
+            .bind(&kept.keys.claim_numbers)
+            .bind(&kept.states)
+            .bind(&kept.delays)
+            .bind(&kept.given_back)
+            .bind(kept.failures.column())
+            .try_map(|row| rows::job_id(&row))
+            .fetch_all(connection)
+            .await
+            .map_err(failed_to("keep jobs"))?;
+        settled.extend(keys);
+    }
+    lent.give_back();
+    if settled.len() == settlements.len() {
+        return Ok(Vec::new());
+    }
+    let refused = settlements.iter().map(|it| it.key);
+    Ok(refused.filter(|key| !settled.contains(&key.id)).collect())
+}
+
+/// The jobs that leave the queue and whose place is known, by how they end.
+fn ended<'a>(
+    settlements: &'a [Settlement],
+    place_of: impl Fn(&Settlement) -> Option<Place>,
+) -> Vec<Ended<'a>> {
+    let mut ways: Vec<Ended<'a>> = Vec::new();
+    for settlement in settlements {
+        let Disposition::End { ending, retain } = settlement.disposition else {
+            continue;
+        };
+        let Some(place) = place_of(settlement) else {
+            continue;
+        };
+        let is_same = |way: &Ended<'_>| way.ending == ending && way.retain == retain;
+        // Nearly always the first: kinds with a retention of their own are few.
+        let way = ways.iter().position(is_same).unwrap_or_else(|| {
+            ways.push(Ended::new(ending, retain));
+            ways.len() - 1
+        });
+        ways[way].push(settlement, place);
+    }
+    ways
+}
+
+/// The jobs that stay in the queue.
+fn kept(settlements: &[Settlement]) -> Kept<'_> {
     let mut kept = Kept::default();
     for settlement in settlements {
         match settlement.disposition {
-            Disposition::End { ending, retain } => ended.push(settlement, ending, retain),
+            Disposition::End { .. } => {}
             Disposition::Hold => {
                 kept.push(settlement, "held", Duration::ZERO);
                 kept.given_back.push(0);
@@ -89,39 +184,48 @@ pub(super) async fn settle(
             }
         }
     }
+    kept
+}
 
-    let mut lent = dedicated.lend().await.map_err(failed_to("end jobs"))?;
-    let mut settled: BTreeSet<ClaimKey> = BTreeSet::new();
-    if !ended.keys.ids.is_empty() {
-        let keys = sqlx::query(statements.settle_end.text())
+/// Returns which were ended: those that the session holds, and that are where they were.
+async fn end(
+    connection: &mut PgConnection,
+    statements: &Statements,
+    session: SessionId,
+    ways: &[Ended<'_>],
+) -> Result<HashSet<JobId>> {
+    let mut settled = HashSet::new();
+    for way in ways {
+        let ids = sqlx::query(statements.settle_end.text())
             .bind(session.0)
-            .bind(ended.keys.ids)
-            .bind(ended.keys.claim_numbers)
-            .bind(ended.endings)
-            .bind(ended.retain)
-            .bind(ended.failures)
-            .try_map(|row| rows::claim_keys(&row))
-            .fetch_one(lent.connection())
+            .bind(&way.places)
+            .bind(&way.keys.ids)
+            .bind(&way.keys.claim_numbers)
+            .bind(way.failures.column())
+            .bind(way.ending.as_str())
+            .bind(way.retain.as_secs_f64())
+            .try_map(|row| rows::job_ids(&row))
+            .fetch_one(&mut *connection)
             .await
             .map_err(failed_to("end jobs"))?;
-        settled.extend(keys);
-    }
-    if !kept.keys.ids.is_empty() {
-        let ids = sqlx::query(statements.settle_keep.text())
-            .bind(session.0)
-            .bind(kept.keys.ids)
-            .bind(kept.keys.claim_numbers)
-            .bind(kept.states)
-            .bind(kept.delays)
-            .bind(kept.given_back)
-            .bind(kept.failures)
-            .try_map(|row| rows::claim_key(&row))
-            .fetch_all(lent.connection())
-            .await
-            .map_err(failed_to("keep jobs"))?;
         settled.extend(ids);
     }
-    lent.give_back();
-    let refused = settlements.iter().map(|it| it.key);
-    Ok(refused.filter(|key| !settled.contains(key)).collect())
+    Ok(settled)
+}
+
+async fn find_places(
+    connection: &mut PgConnection,
+    statements: &Statements,
+    session: SessionId,
+    settlements: &[Settlement],
+) -> Result<HashMap<JobId, Place>> {
+    let ids: Vec<i64> = settlements.iter().map(|it| it.key.id.as_i64()).collect();
+    let found = sqlx::query(statements.find_places.text())
+        .bind(session.0)
+        .bind(ids)
+        .try_map(|row| rows::job_place(&row))
+        .fetch_all(connection)
+        .await
+        .map_err(failed_to("end jobs"))?;
+    Ok(found.into_iter().collect())
 }

@@ -68,6 +68,7 @@ statements! {
     give_back,
     reconcile,
     settle_end,
+    find_places,
     settle_keep,
     promote,
     publish_kinds,

@@ -65,12 +65,13 @@ impl Ahead {
         self.finished.fetch_add(1, Relaxed);
     }
 
-    pub(super) fn push(&self, job: ClaimedJob, session: Session) {
-        self.lock().push_back(Waiting {
+    pub(super) fn extend(&self, jobs: Vec<ClaimedJob>, session: &Session) {
+        let since = Instant::now();
+        self.lock().extend(jobs.into_iter().map(|job| Waiting {
             job,
-            session,
-            since: Instant::now(),
-        });
+            session: session.clone(),
+            since,
+        }));
     }
 
     /// The next job to begin.

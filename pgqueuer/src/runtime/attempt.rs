@@ -125,6 +125,7 @@ impl Attempts {
         let place = self.settler.reserve().await;
         let settlement = Settlement {
             key: job.key,
+            place: job.place,
             disposition: verdict.disposition,
             failure: verdict.failure,
         };

@@ -270,16 +270,15 @@ impl Fetcher {
     /// Begins as many as there are slots for; the others wait, in their order.
     fn begin(&self, jobs: Vec<ClaimedJob>, session: &Session) {
         session.received(jobs.iter().map(|job| job.key));
-        let is_bounded = self.slots.groups().iter().any(Group::is_bounded);
-        for job in jobs {
-            if is_bounded {
+        if self.slots.groups().iter().any(Group::is_bounded) {
+            for job in jobs {
                 let slot = self.slots.take(&job.kind);
                 self.attempts.start(job, session.clone(), slot);
-            } else {
-                self.ahead.push(job, session.clone());
             }
+        } else {
+            self.ahead.extend(jobs, session);
+            self.begin_waiting();
         }
-        self.begin_waiting();
     }
 
     /// Gives back the jobs of a claim whose reply was lost: nobody here knows of them, and

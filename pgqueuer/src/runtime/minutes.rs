@@ -47,6 +47,27 @@ pub(super) struct Minutes {
 /// By the round of flushing in which they were counted, and by session.
 type Rounds = BTreeMap<(u32, SessionId), HashMap<String, Tally>>;
 
+/// One attempt. `None` if nothing came of it: those are in the report of the worker.
+fn tally(settled: Settled, measured: &Measured) -> Option<Tally> {
+    let mut tally = Tally {
+        wait_seconds: measured.waited.as_secs_f64(),
+        run_seconds: measured.ran.as_secs_f64(),
+        max_run_seconds: measured.ran.as_secs_f64(),
+        ..Tally::default()
+    };
+    let count = match settled {
+        Settled::Completed => &mut tally.completed,
+        Settled::Retried => &mut tally.retried,
+        Settled::Held => &mut tally.held,
+        Settled::Discarded => &mut tally.discarded,
+        Settled::Cancelled => &mut tally.cancelled,
+        Settled::Snoozed => &mut tally.snoozed,
+        Settled::GivenBack | Settled::Lost => return None,
+    };
+    *count = 1;
+    Some(tally)
+}
+
 impl Minutes {
     pub(super) fn new() -> Self {
         Self {
@@ -55,33 +76,25 @@ impl Minutes {
         }
     }
 
-    /// Counts an attempt whose result was written.
-    pub(super) fn count(&self, session: SessionId, settled: Settled, measured: &Measured) {
-        let mut tally = Tally {
-            wait_seconds: measured.waited.as_secs_f64(),
-            run_seconds: measured.ran.as_secs_f64(),
-            max_run_seconds: measured.ran.as_secs_f64(),
-            ..Tally::default()
-        };
-        let count = match settled {
-            Settled::Completed => &mut tally.completed,
-            Settled::Retried => &mut tally.retried,
-            Settled::Held => &mut tally.held,
-            Settled::Discarded => &mut tally.discarded,
-            Settled::Cancelled => &mut tally.cancelled,
-            Settled::Snoozed => &mut tally.snoozed,
-            // Nothing came of these. They are in the report of the worker.
-            Settled::GivenBack | Settled::Lost => return,
-        };
-        *count = 1;
+    /// Counts attempts whose results were written.
+    pub(super) fn count<'a>(
+        &self,
+        session: SessionId,
+        attempts: impl Iterator<Item = (Settled, &'a Measured)>,
+    ) {
         let round = self.started.elapsed().as_secs() / FLUSH_EVERY.as_secs();
         let round = u32::try_from(round).unwrap_or(u32::MAX);
         let mut rounds = self.lock();
         let kinds = rounds.entry((round, session)).or_default();
-        match kinds.get_mut(&measured.kind) {
-            Some(sum) => sum.add(&tally),
-            None => {
-                kinds.insert(measured.kind.clone(), tally);
+        for (settled, measured) in attempts {
+            let Some(tally) = tally(settled, measured) else {
+                continue;
+            };
+            match kinds.get_mut(&measured.kind) {
+                Some(sum) => sum.add(&tally),
+                None => {
+                    kinds.insert(measured.kind.clone(), tally);
+                }
             }
         }
     }
@@ -102,10 +115,10 @@ impl Minutes {
     /// are not written then either.
     async fn flush(&self, store: &dyn Store, limit: Duration) {
         let taken = std::mem::take(&mut *self.lock());
-        if taken.is_empty() {
+        let minutes = self.to_add(&taken);
+        if minutes.is_empty() {
             return;
         }
-        let minutes = self.to_add(&taken);
         if let Err(error) = in_time(limit, store.add_minutes(&minutes)).await {
             warn!(error = %Chain(&error), "failed to add to the minutes");
             self.put_back(taken);

@@ -7,6 +7,7 @@
 
 use std::{
     collections::HashSet,
+    ops::Deref,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -24,26 +25,37 @@ use crate::{
     store::{ClaimKey, Holds, SessionId, Store},
 };
 
-/// One life of a worker.
+/// One life of a worker. Cheap to clone: each of its jobs has one.
 #[derive(Clone, Debug)]
-pub(super) struct Session {
+pub(super) struct Session(Arc<Life>);
+
+#[derive(Debug)]
+pub(super) struct Life {
     pub(super) id: SessionId,
     /// Fires when its jobs belong to others.
     pub(super) lost: CancellationToken,
     /// The claims that were received and are not written down yet.
-    held: Arc<Mutex<HashSet<ClaimKey>>>,
+    held: Mutex<HashSet<ClaimKey>>,
     /// A claim was sent, and its reply has not been received.
-    is_unsure: Arc<AtomicBool>,
+    is_unsure: AtomicBool,
+}
+
+impl Deref for Session {
+    type Target = Life;
+
+    fn deref(&self) -> &Life {
+        &self.0
+    }
 }
 
 impl Session {
     fn new(id: SessionId) -> Self {
-        Self {
+        Self(Arc::new(Life {
             id,
             lost: CancellationToken::new(),
-            held: Arc::default(),
-            is_unsure: Arc::default(),
-        }
+            held: Mutex::default(),
+            is_unsure: AtomicBool::default(),
+        }))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashSet<ClaimKey>> {

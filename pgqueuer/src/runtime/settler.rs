@@ -7,11 +7,14 @@
 use std::{
     collections::BTreeMap,
     future::Future,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
     time::Duration,
 };
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
@@ -43,10 +46,40 @@ pub(super) enum Settled {
 #[derive(Clone, Debug)]
 pub(super) struct Settler {
     results: mpsc::Sender<Finished>,
-    /// How many results were handed in but not written.
-    unwritten: Arc<watch::Sender<usize>>,
+    unwritten: Arc<Unwritten>,
     report: Arc<Mutex<Report>>,
     finish: CancellationToken,
+}
+
+/// How many results were handed in but not written.
+#[derive(Debug, Default)]
+struct Unwritten {
+    count: AtomicUsize,
+    /// Fires when it has become zero.
+    none: Notify,
+}
+
+impl Unwritten {
+    fn add(&self) {
+        self.count.fetch_add(1, SeqCst);
+    }
+
+    fn subtract(&self, written: usize) {
+        if self.count.fetch_sub(written, SeqCst) == written {
+            self.none.notify_waiters();
+        }
+    }
+
+    async fn is_none(&self) {
+        loop {
+            // Made before the count is read, or it could miss the change.
+            let none = self.none.notified();
+            if self.count.load(SeqCst) == 0 {
+                return;
+            }
+            none.await;
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -77,7 +110,7 @@ impl Place<'_> {
             self.settler.count(Settled::Lost);
             return;
         };
-        self.settler.unwritten.send_modify(|count| *count += 1);
+        self.settler.unwritten.add();
         permit.send(Finished {
             session,
             settlement,
@@ -98,7 +131,7 @@ impl Settler {
         let (sender, receiver) = mpsc::channel(config.settle_batch * 2);
         let settler = Self {
             results: sender,
-            unwritten: Arc::new(watch::Sender::new(0)),
+            unwritten: Arc::default(),
             report: Arc::default(),
             finish: CancellationToken::new(),
         };
@@ -124,14 +157,12 @@ impl Settler {
     }
 
     pub(super) fn count(&self, settled: Settled) {
-        add(&self.report, settled);
+        lock(&self.report).count(settled);
     }
 
     /// Waits until everything handed in so far is written.
     pub(super) async fn flushed(&self) {
-        let mut unwritten = self.unwritten.subscribe();
-        // Fails only without a sender, and there is one in `self`.
-        let _ = unwritten.wait_for(|count| *count == 0).await;
+        self.unwritten.is_none().await;
     }
 
     /// Writes what is left, and ends.
@@ -140,23 +171,28 @@ impl Settler {
     }
 
     pub(super) fn report(&self) -> Report {
-        *self.report.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.report)
     }
 }
 
-fn add(report: &Mutex<Report>, settled: Settled) {
-    let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
-    let count = match settled {
-        Settled::Completed => &mut report.completed,
-        Settled::Retried => &mut report.retried,
-        Settled::Held => &mut report.held,
-        Settled::Discarded => &mut report.discarded,
-        Settled::Cancelled => &mut report.cancelled,
-        Settled::Snoozed => &mut report.snoozed,
-        Settled::GivenBack => &mut report.given_back,
-        Settled::Lost => &mut report.lost,
-    };
-    *count += 1;
+fn lock(report: &Mutex<Report>) -> MutexGuard<'_, Report> {
+    report.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Report {
+    fn count(&mut self, settled: Settled) {
+        let count = match settled {
+            Settled::Completed => &mut self.completed,
+            Settled::Retried => &mut self.retried,
+            Settled::Held => &mut self.held,
+            Settled::Discarded => &mut self.discarded,
+            Settled::Cancelled => &mut self.cancelled,
+            Settled::Snoozed => &mut self.snoozed,
+            Settled::GivenBack => &mut self.given_back,
+            Settled::Lost => &mut self.lost,
+        };
+        *count += 1;
+    }
 }
 
 /// Results of one session.
@@ -169,7 +205,7 @@ struct Batch {
 struct Writer {
     store: Arc<dyn Store>,
     receiver: mpsc::Receiver<Finished>,
-    unwritten: Arc<watch::Sender<usize>>,
+    unwritten: Arc<Unwritten>,
     report: Arc<Mutex<Report>>,
     minutes: Minutes,
     finish: CancellationToken,
@@ -188,7 +224,7 @@ impl Writer {
         while self.fill(&mut results, &finish).await {
             let written = results.len();
             self.write(&mut results, &finish).await;
-            self.unwritten.send_modify(|count| *count -= written);
+            self.unwritten.subtract(written);
         }
     }
 
@@ -256,9 +292,8 @@ impl Writer {
                         jobs = settlements.len(),
                         "gave up writing results while stopping; these jobs will run again"
                     );
-                    settled
-                        .iter()
-                        .for_each(|_| add(&self.report, Settled::Lost));
+                    let mut report = lock(&self.report);
+                    settled.iter().for_each(|_| report.count(Settled::Lost));
                 }
             }
         }
@@ -301,17 +336,19 @@ impl Writer {
         settled: &[(Settled, Measured)],
         refused: &[ClaimKey],
     ) {
-        for (settlement, (settled, measured)) in settlements.iter().zip(settled) {
-            if refused.contains(&settlement.key) {
-                warn!(
-                    job.id = %settlement.key.id, %session,
-                    "the job is no longer held by this session; its result was refused"
-                );
-                add(&self.report, Settled::Lost);
-            } else {
-                add(&self.report, *settled);
-                self.minutes.count(session, *settled, measured);
-            }
+        let is_refused = |settlement: &Settlement| refused.contains(&settlement.key);
+        let attempts = || settlements.iter().zip(settled);
+        let written = attempts().filter(|(settlement, _)| !is_refused(settlement));
+        let written = written.map(|(_, (settled, measured))| (*settled, measured));
+        self.minutes.count(session, written.clone());
+        let mut report = lock(&self.report);
+        written.for_each(|(settled, _)| report.count(settled));
+        for (settlement, _) in attempts().filter(|(settlement, _)| is_refused(settlement)) {
+            warn!(
+                job.id = %settlement.key.id, %session,
+                "the job is no longer held by this session; its result was refused"
+            );
+            report.count(Settled::Lost);
         }
     }
 }

@@ -117,11 +117,18 @@ pub struct ClaimKey {
     pub claim_number: i32,
 }
 
+/// Where the store has put a claimed job: a hint, which spares it a search. What it says is the
+/// store's own affair. A wrong one, or the default, costs time and does no harm.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place(pub(crate) [u8; 6]);
+
 /// A job that was handed out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClaimedJob {
     /// What settles it.
     pub key: ClaimKey,
+    /// Where the store will find it.
+    pub place: Place,
     /// What sort of job.
     pub kind: String,
     /// Which attempt this is. Counts from 1.
@@ -143,6 +150,8 @@ pub struct ClaimedJob {
 pub struct Settlement {
     /// The claim that the attempt belongs to.
     pub key: ClaimKey,
+    /// Where the job was when it was claimed.
+    pub place: Place,
     /// What becomes of the job.
     pub disposition: Disposition,
     /// What went wrong, if anything did.

@@ -53,4 +53,5 @@ RETURNING
     job.payload,
     job.headers::text AS headers,
     job.enqueued_at,
-    date_part('epoch', now() - greatest(job.run_at, job.enqueued_at)) AS waited;
+    date_part('epoch', now() - greatest(job.run_at, job.enqueued_at)) AS waited,
+    tidsend(job.ctid) AS place;

@@ -7,7 +7,7 @@
 -- by the transactions that took them. Ids are given out in the order of the array.
 WITH inserted AS (
     INSERT INTO pgqueuer.jobs (id, position, kind, priority, state, codec, payload)
-    SELECT entering.id, entering.id, $1, $2, 'available', $3::pgqueuer.payload_codec, entering.payload
+    SELECT entering.id, entering.id, $1, $2, 'available', $3::text::pgqueuer.payload_codec, entering.payload
     FROM (
         SELECT nextval('pgqueuer.positions') AS id, payload
         FROM unnest($4::bytea[]) AS payload

@@ -13,7 +13,7 @@ WITH moved AS (
 ),
 inserted AS (
     INSERT INTO pgqueuer.jobs (id, position, kind, priority, state, codec, payload, headers)
-    SELECT id, id, $1, $4, 'available', $5::pgqueuer.payload_codec, $6, $7
+    SELECT id, id, $1, $4, 'available', $5::text::pgqueuer.payload_codec, $6, $7
     FROM moved
     RETURNING kind, priority
 ),
