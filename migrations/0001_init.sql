@@ -41,7 +41,8 @@ CREATE TABLE pgqueuer.jobs (
     -- The place in line; taken anew each time the job becomes available.
     position     bigint                 NOT NULL,
     enqueued_at  timestamptz            NOT NULL DEFAULT now(),
-    run_at       timestamptz            NOT NULL DEFAULT now(),
+    -- NULL for a job that may run at once, as most do.
+    run_at       timestamptz,
     state        pgqueuer.job_state     NOT NULL,
     codec        pgqueuer.payload_codec NOT NULL,
     -- Kinds are compared, never sorted for people: bytes will do, whatever the language.
@@ -53,6 +54,7 @@ CREATE TABLE pgqueuer.jobs (
     -- A job is due at a time that a clock can show, and it can be said how long it has waited.
     CONSTRAINT jobs_enqueued_at_range CHECK (isfinite(enqueued_at)),
     CONSTRAINT jobs_run_at_range CHECK (isfinite(run_at) AND run_at < '10000-01-01'),
+    CONSTRAINT jobs_scheduled_at CHECK (state <> 'scheduled' OR run_at IS NOT NULL),
     CONSTRAINT jobs_kind_length CHECK (char_length(kind) BETWEEN 1 AND 128),
     CONSTRAINT jobs_payload_size CHECK (octet_length(payload) <= 33554432)
 ) WITH (
@@ -321,7 +323,7 @@ CREATE FUNCTION pgqueuer.enqueue(
         new_id bigint;
         new_priority smallint;
         new_state pgqueuer.job_state;
-        due    timestamptz := coalesce(enqueue.run_at, clock_timestamp() + enqueue.delay, now());
+        due    timestamptz := coalesce(enqueue.run_at, clock_timestamp() + enqueue.delay);
     BEGIN
         IF enqueue.kind IS NULL OR char_length(enqueue.kind) NOT BETWEEN 1 AND 128 THEN
             RAISE EXCEPTION 'pgqueuer: the kind is % characters long, from 1 to 128',

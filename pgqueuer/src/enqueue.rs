@@ -1,5 +1,10 @@
 //! Putting jobs into the queue, from the producer's side.
 
+mod stream;
+
+pub use stream::StreamTarget;
+pub(crate) use stream::enqueue_stream;
+
 use std::{future::Future, time::Duration};
 
 use chrono::{DateTime, Datelike, Utc};
@@ -11,7 +16,7 @@ use crate::{
     handle::PgQueuer,
     job::{Job, JobId},
     options::validate_name,
-    postgres,
+    postgres::{self, Statements},
     store::{JobToEnqueue, RunAt},
 };
 
@@ -245,18 +250,18 @@ impl Target for OnConnection<'_> {
 
 impl Target for &PgPool {
     async fn insert(self, jobs: Vec<JobToEnqueue>) -> Result<Vec<JobId>> {
-        postgres::enqueue_in_default_schema(self, &jobs).await
+        postgres::enqueue_to_pool(self, Statements::of_default_schema(), &jobs).await
     }
 }
 
 impl Target for &mut PgConnection {
     async fn insert(self, jobs: Vec<JobToEnqueue>) -> Result<Vec<JobId>> {
-        postgres::enqueue_in_default_schema(self, &jobs).await
+        postgres::enqueue(self, Statements::of_default_schema(), &jobs).await
     }
 }
 
 impl Target for &mut Transaction<'_, Postgres> {
     async fn insert(self, jobs: Vec<JobToEnqueue>) -> Result<Vec<JobId>> {
-        postgres::enqueue_in_default_schema(&mut **self, &jobs).await
+        postgres::enqueue_in_transaction(self, Statements::of_default_schema(), &jobs).await
     }
 }

@@ -2,11 +2,12 @@
 
 use std::{fmt, future::Future, num::ParseIntError, pin::Pin, str::FromStr};
 
+use futures_util::Stream;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     context::Context,
-    enqueue::{NewJob, Target, enqueue_many},
+    enqueue::{NewJob, StreamTarget, Target, enqueue_many, enqueue_stream},
     error::Result,
     options::JobOptions,
     outcome::Outcome,
@@ -127,8 +128,10 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
         self.options().enqueue(target)
     }
 
-    /// Enqueues many jobs in one round trip, all of them or none. The ids come in
-    /// the order of the jobs.
+    /// Enqueues many jobs, all of them or none: in one round trip, or, from 1,000 jobs on,
+    /// by COPY, which takes five and costs the server less. The ids come in the order of the jobs.
+    ///
+    /// For more jobs than fit into memory there is [`enqueue_stream`](Self::enqueue_stream).
     ///
     /// # Errors
     ///
@@ -139,6 +142,41 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
         I: IntoIterator<Item = Self>,
     {
         enqueue_many(target, jobs.into_iter().map(NewJob::new))
+    }
+
+    /// Enqueues a stream of jobs of any length, all of them or none, and returns how many there
+    /// were. At most 1,000 jobs or 4 MiB of payloads (and one payload more) are in memory at a time.
+    ///
+    /// To a `&PgPool`, a `&mut Transaction`, or a [`&PgQueuer`](crate::PgQueuer) (in memory, all
+    /// are gathered first). The jobs exist when the transaction commits, and never if it does not:
+    /// if the source of the stream can fail half-way, enqueue to a transaction of your own, and
+    /// roll it back. The transaction is open while the stream is read, and like any that is
+    /// open for long it holds up vacuum: do not wait in the stream for something slow.
+    ///
+    /// ```
+    /// # use pgqueuer::prelude::*;
+    /// # #[job] async fn send_welcome(user_id: i64) { let _ = user_id; }
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// let pgq = PgQueuer::in_memory();
+    /// let users = futures_util::stream::iter(1..=5000);
+    /// let jobs = futures_util::StreamExt::map(users, |user_id| SendWelcome { user_id });
+    /// assert_eq!(SendWelcome::enqueue_stream(&pgq, jobs).await?, 5000);
+    /// # Ok::<(), pgqueuer::Error>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`enqueue`](Self::enqueue). The first job that cannot be encoded ends the stream.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, all of the jobs may have been enqueued, or none.
+    fn enqueue_stream<T, S>(target: T, jobs: S) -> impl Future<Output = Result<u64>> + Send
+    where
+        T: StreamTarget,
+        S: Stream<Item = Self> + Send,
+    {
+        enqueue_stream(target, jobs)
     }
 }
 

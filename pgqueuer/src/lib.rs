@@ -36,7 +36,9 @@ pub mod __private;
 pub use backoff::Backoff;
 pub use config::WorkerConfig;
 pub use context::{Context, Headers};
-pub use enqueue::{IntoDelay, MAX_HEADER_BYTES, NewJob, OnConnection, Target, enqueue_many};
+pub use enqueue::{
+    IntoDelay, MAX_HEADER_BYTES, NewJob, OnConnection, StreamTarget, Target, enqueue_many,
+};
 pub use error::{BoxError, Error, ErrorKind, Result};
 pub use handle::PgQueuer;
 pub use job::{Argument, HandlerFuture, Job, JobId, Source};

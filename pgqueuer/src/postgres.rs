@@ -5,6 +5,7 @@
 
 mod bell;
 mod claim;
+mod copy;
 mod dedicated;
 mod enqueue;
 mod failure;
@@ -18,8 +19,10 @@ mod schema_name;
 mod settle;
 mod statements;
 
-pub(crate) use enqueue::enqueue_in_default_schema;
+pub(crate) use enqueue::{enqueue, enqueue_in_transaction, enqueue_to_pool};
+pub(crate) use failure::failed_to;
 pub use schema_name::SchemaName;
+pub(crate) use statements::Statements;
 
 use std::{sync::OnceLock, time::Duration};
 
@@ -41,9 +44,7 @@ use crate::{
 };
 use bell::PostgresBell;
 use dedicated::Dedicated;
-use failure::failed_to;
 use lanes::Lanes;
-use statements::Statements;
 
 /// Keeps jobs in PostgreSQL 14 or later.
 #[derive(Debug)]
@@ -103,6 +104,10 @@ impl PostgresStore {
         self.lease.get_or_init(|| own_pool(&self.pool, 1))
     }
 
+    pub(crate) fn statements(&self) -> &Statements {
+        &self.statements
+    }
+
     /// The application's pool.
     #[must_use]
     pub fn pool(&self) -> &PgPool {
@@ -115,7 +120,7 @@ impl PostgresStore {
         connection: &mut PgConnection,
         jobs: &[JobToEnqueue],
     ) -> Result<Vec<JobId>> {
-        enqueue::enqueue(connection, &self.statements, jobs).await
+        enqueue(connection, &self.statements, jobs).await
     }
 
     /// Each statement has a snapshot of its own, whatever the database has for a default.
@@ -194,7 +199,7 @@ impl Store for PostgresStore {
     }
 
     async fn enqueue(&self, jobs: &[JobToEnqueue]) -> Result<Vec<JobId>> {
-        enqueue::enqueue(&self.pool, &self.statements, jobs).await
+        enqueue_to_pool(&self.pool, &self.statements, jobs).await
     }
 
     async fn open_session(&self, worker: &str, lease: Duration) -> Result<SessionId> {

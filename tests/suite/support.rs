@@ -7,7 +7,8 @@ use pgqueuer::{
     Codec, Headers, JobId, Payload,
     store::{
         Attempted, ClaimKey, ClaimRequest, ClaimedJob, Disposition, Ending, Failure, FailureReason,
-        JobRecord, JobState, JobToEnqueue, KindRecord, Look, Place, RunAt, SessionId, Settlement, Store,
+        JobRecord, JobState, JobToEnqueue, KindRecord, Look, Place, RunAt, SessionId, Settlement,
+        Store,
     },
 };
 use sqlx::postgres::PgTransaction;

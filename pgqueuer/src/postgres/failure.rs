@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind};
 const SCHEMA_IS_MISSING: [&str; 5] = ["3F000", "42P01", "42883", "42703", "42704"];
 
 /// Returns a function for `map_err`; `action` completes "failed to …".
-pub(super) fn failed_to(action: &'static str) -> impl Fn(sqlx::Error) -> Error {
+pub(crate) fn failed_to(action: &'static str) -> impl Fn(sqlx::Error) -> Error {
     move |error| {
         let code = error.as_database_error().and_then(|it| it.code());
         if code.is_some_and(|code| SCHEMA_IS_MISSING.contains(&code.as_ref())) {

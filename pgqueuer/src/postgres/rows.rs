@@ -65,6 +65,23 @@ pub(super) fn horizon(row: &PgRow) -> sqlx::Result<HorizonRow> {
     })
 }
 
+pub(super) fn claim_key(row: &PgRow) -> sqlx::Result<ClaimKey> {
+    Ok(ClaimKey {
+        id: job_id(row)?,
+        claim_number: row.try_get("claim_number")?,
+    })
+}
+
+/// The one row of `sql/settle_end.sql`.
+pub(super) fn claim_keys(row: &PgRow) -> sqlx::Result<Vec<ClaimKey>> {
+    let claim_numbers: Option<Vec<i32>> = row.try_get("claim_numbers")?;
+    let keys = job_ids(row)?.into_iter();
+    let keys = keys.zip(claim_numbers.into_iter().flatten());
+    Ok(keys
+        .map(|(id, claim_number)| ClaimKey { id, claim_number })
+        .collect())
+}
+
 /// A row of `sql/find_places.sql`.
 pub(super) fn job_place(row: &PgRow) -> sqlx::Result<(JobId, Place)> {
     Ok((job_id(row)?, place(row.try_get("place")?)?))

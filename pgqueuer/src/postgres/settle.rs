@@ -7,9 +7,7 @@ use std::{
 
 use sqlx::{PgConnection, types::Json};
 
-use super::{
-    dedicated::Dedicated, failure::failed_to, place::Tid, rows, statements::Statements,
-};
+use super::{dedicated::Dedicated, failure::failed_to, place::Tid, rows, statements::Statements};
 use crate::{
     error::Result,
     job::JobId,
@@ -106,7 +104,7 @@ pub(super) async fn settle(
     let ending: usize = ended.iter().map(|it| it.places.len()).sum();
     if settled.len() < ending {
         let is_left = |it: &&Settlement| {
-            matches!(it.disposition, Disposition::End { .. }) && !settled.contains(&it.key.id)
+            matches!(it.disposition, Disposition::End { .. }) && !settled.contains(&it.key)
         };
         let left: Vec<Settlement> = settlements.iter().filter(is_left).cloned().collect();
         let places = find_places(connection, statements, session, &left).await?;
@@ -122,7 +120,7 @@ pub(super) async fn settle(
             .bind(&kept.delays)
             .bind(&kept.given_back)
             .bind(kept.failures.column())
-            .try_map(|row| rows::job_id(&row))
+            .try_map(|row| rows::claim_key(&row))
             .fetch_all(connection)
             .await
             .map_err(failed_to("keep jobs"))?;
@@ -133,7 +131,7 @@ pub(super) async fn settle(
         return Ok(Vec::new());
     }
     let refused = settlements.iter().map(|it| it.key);
-    Ok(refused.filter(|key| !settled.contains(&key.id)).collect())
+    Ok(refused.filter(|key| !settled.contains(key)).collect())
 }
 
 /// The jobs that leave the queue and whose place is known, by how they end.
@@ -193,10 +191,10 @@ async fn end(
     statements: &Statements,
     session: SessionId,
     ways: &[Ended<'_>],
-) -> Result<HashSet<JobId>> {
+) -> Result<HashSet<ClaimKey>> {
     let mut settled = HashSet::new();
     for way in ways {
-        let ids = sqlx::query(statements.settle_end.text())
+        let keys = sqlx::query(statements.settle_end.text())
             .bind(session.0)
             .bind(&way.places)
             .bind(&way.keys.ids)
@@ -204,11 +202,11 @@ async fn end(
             .bind(way.failures.column())
             .bind(way.ending.as_str())
             .bind(way.retain.as_secs_f64())
-            .try_map(|row| rows::job_ids(&row))
+            .try_map(|row| rows::claim_keys(&row))
             .fetch_one(&mut *connection)
             .await
             .map_err(failed_to("end jobs"))?;
-        settled.extend(ids);
+        settled.extend(keys);
     }
     Ok(settled)
 }

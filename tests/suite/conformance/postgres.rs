@@ -4,4 +4,5 @@ mod claim_plan;
 mod enqueue_function;
 mod history_days;
 mod marks;
+mod places;
 mod statements;

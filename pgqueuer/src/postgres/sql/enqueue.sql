@@ -10,7 +10,7 @@ WITH entering AS MATERIALIZED (
     SELECT
         nextval('pgqueuer.positions') AS id,
         job.*,
-        coalesce(job.due_at, clock_timestamp() + make_interval(secs => job.delay), now()) AS run_at
+        coalesce(job.due_at, clock_timestamp() + make_interval(secs => job.delay)) AS run_at
     FROM unnest(
         $1::text[], $2::smallint[], $3::text[], $4::bytea[], $5::jsonb[], $6::float8[], $7::timestamptz[]
     ) WITH ORDINALITY AS job (kind, priority, codec, payload, headers, delay, due_at, ordinal)
@@ -36,8 +36,8 @@ sorts AS MATERIALIZED (
     SELECT DISTINCT
         kind,
         priority,
-        run_at <= clock_timestamp() AS is_due,
-        delay IS NOT NULL OR due_at IS NOT NULL AS is_timed
+        run_at IS NULL OR run_at <= clock_timestamp() AS is_due,
+        run_at IS NOT NULL AS is_timed
     FROM entering
     WHERE EXISTS (SELECT FROM inserted)
 ),

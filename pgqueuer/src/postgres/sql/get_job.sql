@@ -10,7 +10,7 @@ SELECT
     priority,
     attempt,
     enqueued_at,
-    run_at,
+    coalesce(run_at, enqueued_at) AS run_at,
     claimed_at,
     NULL::timestamptz AS finished_at,
     codec::text AS codec,

@@ -5,8 +5,8 @@
 --
 -- Fenced by session and claim number: what another worker holds now is left alone. Finds a row
 -- where its claim has put it, which spares a search of the index; one that has moved since is
--- not found (see find_places.sql). Returns the jobs that were ended, in one row: there may be
--- many.
+-- not found (see find_places.sql). Returns the claims that were settled, in one row: there
+-- may be many.
 WITH ended AS (
     DELETE FROM pgqueuer.jobs AS job
     USING unnest($2::tid[], $3::bigint[], $4::integer[], $5::jsonb[])
@@ -17,6 +17,7 @@ WITH ended AS (
       AND job.claim_number = settled.claim_number
     RETURNING
         job.id,
+        job.claim_number,
         job.kind,
         job.enqueued_at,
         job.claimed_at,
@@ -40,5 +41,5 @@ recorded AS (
     FROM ended
     WHERE $7 > 0
 )
-SELECT array_agg(id) AS ids
+SELECT array_agg(id) AS ids, array_agg(claim_number) AS claim_numbers
 FROM ended;

@@ -5,7 +5,7 @@
 --
 -- Fenced by session and claim number, as settle_end.sql is. A job that becomes available
 -- goes to the end of its line: nothing may reappear behind the cursors of other workers.
--- Returns the jobs that were kept.
+-- Returns the claims that were settled.
 WITH settled AS (
     SELECT *
     FROM unnest($2::bigint[], $3::integer[], $4::text[], $5::float8[], $6::smallint[], $7::jsonb[])
@@ -23,7 +23,7 @@ kept AS (
     WHERE job.id = settled.id
       AND job.claimed_by = $1
       AND job.claim_number = settled.claim_number
-    RETURNING job.id, job.state
+    RETURNING job.id, job.claim_number, job.state
 ),
 -- Once for each sort of news, and only if there is any.
 news AS (
@@ -35,6 +35,6 @@ rung AS MATERIALIZED (
     SELECT count(pgqueuer.ring(news)::text)
     FROM news
 )
-SELECT kept.id
+SELECT kept.id, kept.claim_number
 FROM kept
 LEFT JOIN rung ON true;

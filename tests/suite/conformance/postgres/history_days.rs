@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use pgqueuer::{
+    JobOptions,
     prelude::*,
     store::{Ending, KindRecord, Store, Tended},
 };
@@ -16,6 +17,7 @@ use crate::{
 
 postgres_only! {
     on_postgres:
+    are_prepared_by_the_installation,
     are_prepared_for_each_retain_in_use,
     are_not_prepared_for_kinds_that_are_not_remembered,
     have_the_records_that_expire_in_them,
@@ -118,6 +120,11 @@ async fn past_day(database: &Database, day: u32) -> JobId {
     id.into()
 }
 
+async fn are_prepared_by_the_installation(database: &Database) {
+    let expected = days_from_now(database, JobOptions::DEFAULT.retain, 3).await;
+    assert_eq!(days(database).await, expected);
+}
+
 async fn are_prepared_for_each_retain_in_use(database: &Database) {
     let store = database.store();
     let kinds = [
@@ -134,7 +141,7 @@ async fn are_prepared_for_each_retain_in_use(database: &Database) {
     expected.extend(days_from_now(database, DAY * 30, 3).await);
     expected.extend(days_from_now(database, DAY * 365 * 100, 3).await);
     assert_eq!(days(database).await, expected);
-    assert_eq!((tended.created, tended.dropped), (9, 0));
+    assert_eq!((tended.created, tended.dropped), (6, 0));
     assert!(store.verify().await.is_ok());
 }
 
@@ -191,12 +198,12 @@ async fn leave_the_rest_to_the_default(database: &Database) {
 
 async fn are_not_prepared_once_the_default_has_begun_them(database: &Database) {
     let store = database.store();
-    let early = finished(store, DAY * 7).await;
-    let kinds = [kept_for("mail", DAY * 7)];
+    let early = finished(store, DAY * 30).await;
+    let kinds = [kept_for("mail", DAY * 30)];
     store.publish_kinds(&kinds).await.unwrap();
 
     let tended = tend(store).await;
-    let late = finished(store, DAY * 7).await;
+    let late = finished(store, DAY * 30).await;
 
     assert_eq!(tended.created, 2);
     assert_eq!(place(database, early).await, "history_default");
@@ -215,7 +222,8 @@ async fn are_dropped_when_they_are_past(database: &Database) {
 
     assert_eq!(expired, None, "its partition was still there");
     assert_eq!((tended.created, tended.dropped), (3, 2));
-    let expected = days_from_now(database, Duration::from_secs(1), 3).await;
+    let mut expected = days_from_now(database, Duration::from_secs(1), 3).await;
+    expected.extend(days_from_now(database, JobOptions::DEFAULT.retain, 3).await);
     assert_eq!(days(database).await, expected);
 }
 
@@ -240,7 +248,7 @@ async fn are_tended_by_one_at_a_time(database: &Database) {
 
 async fn are_tended_by_many_at_once(database: &Database) {
     let store = database.store();
-    let kinds = [kept_for("mail", DAY * 7), kept_for("report", DAY * 30)];
+    let kinds = [kept_for("mail", DAY * 60), kept_for("report", DAY * 30)];
     store.publish_kinds(&kinds).await.unwrap();
     past_day(database, 1).await;
 
@@ -254,7 +262,7 @@ async fn are_tended_by_many_at_once(database: &Database) {
         (6, 1),
         "{all:?}"
     );
-    assert_eq!(days(database).await.len(), 6);
+    assert_eq!(days(database).await.len(), 9);
 }
 
 async fn do_not_wait_for_those_who_read_for_long(database: &Database) {
@@ -320,11 +328,11 @@ async fn are_tended_by_a_role_that_may_not_create_tables(database: &Database) {
         let create = database.sql("CREATE TABLE pgqueuer.mine ()");
         assert!(pgq.pool().unwrap().execute(create).await.is_err());
         store.verify().await.unwrap();
-        let kinds = [kept_for("mail", DAY * 7)];
+        let kinds = [kept_for("mail", DAY * 30)];
         store.publish_kinds(&kinds).await.unwrap();
 
         let tended = tend(store).await;
-        let id = finished(store, DAY * 7).await;
+        let id = finished(store, DAY * 30).await;
         let odd = finished(store, DAY * 3).await;
         let pruned = store.prune(10).await.unwrap();
         let added = store.add_minutes(&[]).await;
@@ -354,14 +362,14 @@ async fn are_tended_by_nobody_who_was_not_granted_it(database: &Database) {
 
 async fn are_removed_with_the_schema(database: &Database) {
     let store = database.store();
-    let kinds = [kept_for("mail", DAY * 7)];
+    let kinds = [kept_for("mail", DAY * 30)];
     store.publish_kinds(&kinds).await.unwrap();
     tend(store).await;
 
     store.uninstall().await.unwrap();
 
     assert_eq!(store.install().await.unwrap(), [1]);
-    assert_eq!(days(database).await, Vec::<String>::new());
+    assert_eq!(days(database).await.len(), 3);
 }
 
 #[job]

@@ -37,11 +37,9 @@ fn are_all_used() {
     let code = fs::read_to_string(folder().join("statements.rs")).unwrap();
     let list = code.split_once("statements! {").unwrap().1;
     let list = list.split_once('}').unwrap().0;
-    let named: BTreeSet<&str> = list
-        .split(',')
-        .map(str::trim)
-        .filter(|it| !it.is_empty())
-        .collect();
+    let words = list.split(|it: char| !it.is_alphanumeric() && it != '_');
+    let is_name = |word: &&str| !["", "prepared", "others"].contains(word);
+    let named: BTreeSet<&str> = words.filter(is_name).collect();
 
     let files = files();
 
@@ -117,7 +115,8 @@ fn name_the_schema_of_every_table() {
 /// Nobody has to render a statement to try it in psql.
 async fn are_valid_as_they_stand(database: &Database) {
     let mut refused = Vec::new();
-    for (name, text) in files() {
+    // PostgreSQL does not prepare COPY.
+    for (name, text) in files().into_iter().filter(|(name, _)| name != "copy_jobs") {
         let text = AssertSqlSafe(text).into_sql_str();
         let prepared = database.pool().prepare(text).await;
         refused.extend(prepared.err().map(|error| format!("{name}: {error}")));

@@ -1,6 +1,7 @@
 //! Enqueueing, from wherever one is.
 
-use pgqueuer::{Job as _, JobId, PgQueuer, State, job, store::JobState};
+use futures_util::stream;
+use pgqueuer::{ErrorKind, Job as _, JobId, PgQueuer, State, job, store::JobState};
 use sqlx::Connection as _;
 
 use super::{
@@ -16,6 +17,9 @@ runtime_cases! {
     enqueue_to_the_handle,
     enqueue_many_in_order,
     enqueue_none,
+    enqueue_a_stream,
+    enqueue_an_empty_stream,
+    enqueue_nothing_of_a_stream_that_breaks_off,
     enqueue_many_with_options_of_their_own,
     enqueue_for_later,
     enqueue_for_a_time,
@@ -31,6 +35,9 @@ postgres_only! {
     enqueue_in_a_transaction,
     enqueue_nothing_if_it_is_rolled_back,
     enqueue_nothing_if_a_batch_fails,
+    enqueue_a_stream_to_a_pool,
+    enqueue_a_stream_in_a_transaction,
+    enqueue_many_in_a_transaction,
     enqueue_from_synchronous_code,
     enqueue_from_asynchronous_code_that_blocks,
 }
@@ -66,6 +73,40 @@ async fn enqueue_none(pgq: &PgQueuer) {
     let ids = Note::enqueue_many(pgq, []).await.unwrap();
 
     assert_eq!(ids, []);
+}
+
+/// Several chunks, and what is left over.
+async fn enqueue_a_stream(pgq: &PgQueuer) {
+    let notes = stream::iter((1..=2345).map(|number| Note { number }));
+
+    let count = Note::enqueue_stream(pgq, notes).await.unwrap();
+
+    assert_eq!(count, 2345);
+    let expected: Vec<String> = (1..=2345).map(|number: u32| number.to_string()).collect();
+    assert_eq!(lines_after_a_drain(pgq).await, expected);
+}
+
+async fn enqueue_an_empty_stream(pgq: &PgQueuer) {
+    let count = Note::enqueue_stream(pgq, stream::empty()).await.unwrap();
+
+    assert_eq!(count, 0);
+}
+
+#[job]
+async fn repeat(letter: String) {
+    let _ = letter;
+}
+
+async fn enqueue_nothing_of_a_stream_that_breaks_off(pgq: &PgQueuer) {
+    let letters = (0..=1500).map(|number| Repeat {
+        // The last is over the limit.
+        letter: "x".repeat(if number == 1500 { 40 << 20 } else { 1 }),
+    });
+
+    let enqueued = Repeat::enqueue_stream(pgq, stream::iter(letters)).await;
+
+    assert_eq!(enqueued.unwrap_err().kind(), ErrorKind::Payload);
+    assert_eq!(pgq.count_jobs().await.unwrap(), Default::default());
 }
 
 async fn enqueue_many_with_options_of_their_own(pgq: &PgQueuer) {
@@ -189,6 +230,54 @@ async fn enqueue_nothing_if_a_batch_fails(database: &Database) {
 
     assert!(enqueued.is_err());
     assert_eq!(database.pgq.count_jobs().await.unwrap(), Default::default());
+}
+
+async fn enqueue_a_stream_to_a_pool(database: &Database) {
+    let notes = stream::iter((1..=1001).map(|number| Note { number }));
+
+    let count = Note::enqueue_stream(database.pool(), notes).await.unwrap();
+
+    assert_eq!(count, 1001);
+    assert_eq!(lines_after_a_drain(&database.pgq).await.len(), 1001);
+}
+
+async fn enqueue_a_stream_in_a_transaction(database: &Database) {
+    for is_kept in [false, true] {
+        let notes = stream::iter((1..=1001).map(|number| Note { number }));
+        let mut transaction = database.pool().begin().await.unwrap();
+        Note::enqueue_stream(&mut transaction, notes).await.unwrap();
+        let before = database.pgq.count_jobs().await.unwrap();
+        if is_kept {
+            transaction.commit().await.unwrap();
+        } else {
+            transaction.rollback().await.unwrap();
+        }
+        let after = database.pgq.count_jobs().await.unwrap();
+
+        assert_eq!(before.available, 0, "nobody sees it before the commit");
+        assert_eq!(after.available, if is_kept { 1001 } else { 0 });
+    }
+}
+
+async fn enqueue_many_in_a_transaction(database: &Database) {
+    for is_kept in [false, true] {
+        let notes = (1..=1500).map(|number| Note { number });
+        let mut transaction = database.pool().begin().await.unwrap();
+        Note::enqueue_many(&mut transaction, notes).await.unwrap();
+        // The connection is as good as before.
+        Note { number: 1501 }
+            .enqueue(&mut transaction)
+            .await
+            .unwrap();
+        if is_kept {
+            transaction.commit().await.unwrap();
+        } else {
+            transaction.rollback().await.unwrap();
+        }
+        let after = database.pgq.count_jobs().await.unwrap();
+
+        assert_eq!(after.available, if is_kept { 1501 } else { 0 });
+    }
 }
 
 fn blocking_handle(database: &Database) -> pgqueuer::blocking::PgQueuer {

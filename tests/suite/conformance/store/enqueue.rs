@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use pgqueuer::{
     Codec, Headers, Payload,
-    store::{Counts, JobState, JobToEnqueue, RunAt, Store},
+    store::{Counts, JobState, JobToEnqueue, Ring, RunAt, Store},
 };
 
 use super::super::store_cases;
@@ -18,6 +18,8 @@ store_cases! {
     gives_larger_ids_to_later_jobs,
     takes_an_empty_list,
     takes_ten_thousand_jobs_in_one_call,
+    keeps_each_of_many_payloads,
+    wakes_workers_for_many_jobs,
     makes_a_job_without_a_time_available,
     makes_a_job_with_a_delay_scheduled,
     makes_a_job_without_delay_available,
@@ -65,6 +67,40 @@ async fn takes_ten_thousand_jobs_in_one_call(store: &dyn Store) {
     let counts = store.count_jobs(None).await.unwrap();
     assert_eq!((ids.len(), counts.available), (10_000, 10_000));
     assert!(ids.is_sorted_by(|one, next| one < next));
+}
+
+/// Many jobs go by another way than few.
+async fn keeps_each_of_many_payloads(store: &dyn Store) {
+    let numbered = |number: u16| JobToEnqueue {
+        payload: Payload {
+            codec: Codec::Framed,
+            bytes: number.to_be_bytes().repeat(usize::from(number) % 900),
+        },
+        priority: -3,
+        ..job("mail")
+    };
+    let jobs: Vec<JobToEnqueue> = (0..2500).map(numbered).collect();
+
+    let ids = store.enqueue(&jobs).await.unwrap();
+
+    let session = open_session(store).await;
+    let claimed = claim(store, session, &["mail"], 5000).await;
+    let kept = claimed.into_iter().map(|it| (it.key.id, it.payload));
+    let given = jobs.into_iter().map(|it| it.payload);
+    assert!(kept.eq(ids.into_iter().zip(given)));
+}
+
+async fn wakes_workers_for_many_jobs(store: &dyn Store) {
+    let session = open_session(store).await;
+    let mut bell = store.bell().await.unwrap();
+    store.arm_bell(session, true).await.unwrap();
+
+    enqueue_many(store, &job("mail"), 1000).await;
+    bell.rung().await;
+    enqueue_many(store, &job("mail"), 1000).await;
+    let ring = bell.rung().await;
+
+    assert!(matches!(ring, Ring::Available | Ring::Anything), "{ring:?}");
 }
 
 async fn makes_a_job_without_a_time_available(store: &dyn Store) {

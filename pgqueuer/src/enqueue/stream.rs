@@ -1,0 +1,152 @@
+//! Enqueueing as many jobs as there are, in bounded memory.
+
+use std::{future::Future, pin::Pin};
+
+use futures_util::{Stream, StreamExt as _};
+use sqlx::{PgPool, Postgres, Transaction};
+
+use super::NewJob;
+use crate::{
+    error::Result,
+    handle::PgQueuer,
+    job::Job,
+    postgres::{self, Statements, failed_to},
+    store::JobToEnqueue,
+};
+
+/// So many jobs are sent at a time, or fewer if they are large.
+const CHUNK_JOBS: usize = 1000;
+const CHUNK_BYTES: usize = 4 * 1024 * 1024;
+
+/// Where a stream of jobs can be enqueued: a `&PgPool`, a `&mut Transaction`, or a
+/// [`&PgQueuer`](PgQueuer).
+///
+/// Not a bare connection: a stream takes many statements, and nobody can tell from a connection
+/// whether a transaction holds them together.
+#[diagnostic::on_unimplemented(
+    message = "a stream of jobs cannot be enqueued to `{Self}`",
+    label = "neither a pool, nor a transaction, nor a `&PgQueuer`",
+    note = "write `&pool`, `&mut transaction` or `&pgq`; \
+            the pool must come from the same version of sqlx as pgqueuer's"
+)]
+pub trait StreamTarget: Send {
+    /// Inserts jobs, chunk by chunk, all or none. Returns how many there were.
+    #[doc(hidden)]
+    fn insert_all<J, S>(self, chunks: Chunks<S>) -> impl Future<Output = Result<u64>> + Send
+    where
+        J: Job,
+        S: Stream<Item = J> + Send;
+}
+
+/// Enqueues a stream. See [`Job::enqueue_stream`].
+pub(crate) fn enqueue_stream<J, T, S>(
+    target: T,
+    jobs: S,
+) -> impl Future<Output = Result<u64>> + Send
+where
+    J: Job,
+    T: StreamTarget,
+    S: Stream<Item = J> + Send,
+{
+    target.insert_all(Chunks(Box::pin(jobs)))
+}
+
+/// Jobs, some at a time, checked and encoded.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Chunks<S>(Pin<Box<S>>);
+
+impl<J: Job, S: Stream<Item = J> + Send> Chunks<S> {
+    async fn next(&mut self) -> Result<Option<Vec<JobToEnqueue>>> {
+        let mut chunk = Vec::new();
+        let mut bytes = 0;
+        while chunk.len() < CHUNK_JOBS && bytes < CHUNK_BYTES {
+            let Some(job) = self.0.next().await else {
+                break;
+            };
+            let prepared = NewJob::new(job).prepare()?;
+            bytes += prepared.payload.bytes.len();
+            chunk.push(prepared);
+        }
+        Ok((!chunk.is_empty()).then_some(chunk))
+    }
+}
+
+impl StreamTarget for &PgPool {
+    async fn insert_all<J, S>(self, chunks: Chunks<S>) -> Result<u64>
+    where
+        J: Job,
+        S: Stream<Item = J> + Send,
+    {
+        insert_to_pool(self, Statements::of_default_schema(), chunks).await
+    }
+}
+
+impl StreamTarget for &mut Transaction<'_, Postgres> {
+    async fn insert_all<J, S>(self, mut chunks: Chunks<S>) -> Result<u64>
+    where
+        J: Job,
+        S: Stream<Item = J> + Send,
+    {
+        let first = chunks.next().await?;
+        insert_rest(self, Statements::of_default_schema(), first, chunks).await
+    }
+}
+
+impl StreamTarget for &PgQueuer {
+    async fn insert_all<J, S>(self, mut chunks: Chunks<S>) -> Result<u64>
+    where
+        J: Job,
+        S: Stream<Item = J> + Send,
+    {
+        if let Some(postgres) = self.postgres() {
+            return insert_to_pool(postgres.pool(), postgres.statements(), chunks).await;
+        }
+        // What is in memory in the end may as well be there at once.
+        let mut all = Vec::new();
+        while let Some(chunk) = chunks.next().await? {
+            all.extend(chunk);
+        }
+        Ok(self.store().enqueue(&all).await?.len() as u64)
+    }
+}
+
+/// In a transaction of its own, which begins when there is something to insert: who waits for
+/// the first job of a slow stream holds nothing up.
+async fn insert_to_pool<J, S>(
+    pool: &PgPool,
+    statements: &Statements,
+    mut chunks: Chunks<S>,
+) -> Result<u64>
+where
+    J: Job,
+    S: Stream<Item = J> + Send,
+{
+    let failed = failed_to("enqueue a stream of jobs");
+    let Some(first) = chunks.next().await? else {
+        return Ok(0);
+    };
+    let mut transaction = pool.begin().await.map_err(&failed)?;
+    let inserted = insert_rest(&mut transaction, statements, Some(first), chunks).await?;
+    transaction.commit().await.map_err(&failed)?;
+    Ok(inserted)
+}
+
+async fn insert_rest<J, S>(
+    transaction: &mut Transaction<'_, Postgres>,
+    statements: &Statements,
+    mut next: Option<Vec<JobToEnqueue>>,
+    mut chunks: Chunks<S>,
+) -> Result<u64>
+where
+    J: Job,
+    S: Stream<Item = J> + Send,
+{
+    let mut inserted = 0;
+    while let Some(chunk) = next {
+        let ids = postgres::enqueue_in_transaction(transaction, statements, &chunk).await?;
+        inserted += ids.len() as u64;
+        next = chunks.next().await?;
+    }
+    Ok(inserted)
+}
