@@ -271,6 +271,10 @@ CREATE FUNCTION pgqueuer.tend_history(OUT created integer, OUT dropped integer)
                 'ALTER TABLE %s ATTACH PARTITION %s.%I FOR VALUES FROM (%L) TO (%L)',
                 history, home, name, to_make, to_make + interval '1 day'
             );
+            -- The first range of an empty index is summarized, and would be for each new record.
+            PERFORM brin_desummarize_range(indexrelid, 0)
+            FROM pg_index
+            WHERE indrelid = format('%s.%I', home, name)::regclass;
             created := 1;
         END IF;
     EXCEPTION
