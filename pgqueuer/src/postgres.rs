@@ -224,6 +224,8 @@ impl Store for PostgresStore {
 
     async fn close_session(&self, session: SessionId, holds: Holds<'_>) -> Result<()> {
         let failed = failed_to("close the session");
+        // For who comes next. If it cannot be told, they walk a little further.
+        let _ = claim::share_marks(self.claiming(), &self.statements, &self.lanes).await;
         if let Holds::Only(held) = holds {
             let (ids, claim_numbers) = key_columns(held);
             sqlx::query(self.statements.give_back.text())
@@ -261,13 +263,18 @@ impl Store for PostgresStore {
             Vec::new()
         } else {
             sqlx::query(self.statements.rescue.text())
-                .bind(expired)
+                .bind(&expired)
                 .try_map(|row| rows::crash(&row))
                 .fetch_all(&mut *transaction)
                 .await
                 .map_err(&failed)?
         };
         transaction.commit().await.map_err(&failed)?;
+        if !expired.is_empty() {
+            // The last claim of a worker that died may have been rolled back, after others had
+            // passed its jobs by.
+            self.requeue_stranded().await?;
+        }
         Ok(crashes)
     }
 

@@ -1,14 +1,24 @@
 //! Claiming: one statement for the lanes that may have jobs. See [`super::lanes`].
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, time::Duration};
 
 use sqlx::PgConnection;
 
-use super::{dedicated::Dedicated, failure::failed_to, lanes::Lanes, rows, statements::Statements};
+use super::{
+    dedicated::Dedicated,
+    failure::failed_to,
+    lanes::{LaneColumns, Lanes},
+    rows,
+    statements::Statements,
+};
 use crate::{
     error::Result,
     store::{ClaimRequest, ClaimedJob, Look},
 };
+
+/// How often marks are shared. A guess: often enough that a new worker walks over little, seldom
+/// enough to cost nothing.
+const SHARE_EVERY: Duration = Duration::from_secs(5);
 
 pub(super) async fn claim(
     dedicated: &Dedicated,
@@ -79,14 +89,37 @@ async fn survey(
             .map_err(&failed)?;
         lanes.with(|book| book.pass(horizon));
     }
-    if let Some(marks) = lanes.with(|book| book.unshared()) {
-        sqlx::query(statements.share_lanes.text())
-            .bind(marks.kinds)
-            .bind(marks.priorities)
-            .bind(marks.cursors)
-            .execute(connection)
-            .await
-            .map_err(&failed)?;
+    if let Some(marks) = lanes.with(|book| book.unshared(SHARE_EVERY)) {
+        share(connection, statements, marks).await?;
     }
+    Ok(())
+}
+
+/// Tells others what is known here, at the end.
+pub(super) async fn share_marks(
+    dedicated: &Dedicated,
+    statements: &Statements,
+    lanes: &Lanes,
+) -> Result<()> {
+    if let Some(marks) = lanes.with(|book| book.unshared(Duration::ZERO)) {
+        let mut lent = dedicated.lend().await.map_err(failed_to("share marks"))?;
+        share(lent.connection(), statements, marks).await?;
+        lent.give_back();
+    }
+    Ok(())
+}
+
+async fn share(
+    connection: &mut PgConnection,
+    statements: &Statements,
+    marks: LaneColumns,
+) -> Result<()> {
+    sqlx::query(statements.share_lanes.text())
+        .bind(marks.kinds)
+        .bind(marks.priorities)
+        .bind(marks.cursors)
+        .execute(connection)
+        .await
+        .map_err(failed_to("share marks"))?;
     Ok(())
 }

@@ -55,8 +55,10 @@ struct Lane {
 }
 
 /// How far positions are settled: committed, or rolled back.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Horizons {
+    /// None was looked at yet.
+    is_new: bool,
     /// `position` is settled when no transaction before `next` is under way.
     pending: Option<HorizonRow>,
     settled: i64,
@@ -64,6 +66,18 @@ struct Horizons {
     /// the line was last read up to there.
     long_settled: i64,
     has_claimed: bool,
+}
+
+impl Default for Horizons {
+    fn default() -> Self {
+        Self {
+            is_new: true,
+            pending: None,
+            settled: 0,
+            long_settled: 0,
+            has_claimed: false,
+        }
+    }
 }
 
 /// The lanes of one claim, as the columns that go into the statement.
@@ -98,9 +112,7 @@ struct Taken {
 }
 
 impl LaneBook {
-    /// How often marks are shared, and by how much they must have moved. Guesses: often enough
-    /// that a new worker walks over little, seldom enough to cost nothing.
-    const SHARE_EVERY: Duration = Duration::from_secs(5);
+    /// By how much a mark must have moved to be worth sharing. A guess, as `SHARE_EVERY` is.
     const SHARE_FROM: i64 = 1000;
 
     /// Takes in the lanes that are in use.
@@ -121,22 +133,33 @@ impl LaneBook {
 
     /// Whether a horizon would move a mark.
     pub(super) fn wants_horizon(&self) -> bool {
-        self.horizons.has_claimed || self.horizons.long_settled < self.horizons.settled
+        let horizons = &self.horizons;
+        horizons.is_new || horizons.has_claimed || horizons.long_settled < horizons.settled
     }
 
     pub(super) fn pass(&mut self, horizon: HorizonRow) {
         let horizons = &mut self.horizons;
-        let is_past = |pending: &HorizonRow| horizon.oldest >= pending.next;
-        match &horizons.pending {
-            Some(pending) if is_past(pending) => {
-                horizons.has_claimed = false;
-                horizons.long_settled = horizons.settled;
-                horizons.settled = pending.position;
-                horizons.pending = Some(horizon);
+        horizons.is_new = false;
+        let pending = horizons.pending.take();
+        let settled = match pending {
+            // Nothing is under way at all.
+            _ if horizon.oldest >= horizon.next => horizon.position,
+            Some(pending) if horizon.oldest < pending.next => {
+                horizons.pending = Some(pending);
+                return;
             }
-            Some(_) => {}
-            None => horizons.pending = Some(horizon),
-        }
+            Some(pending) => {
+                horizons.pending = Some(horizon);
+                pending.position
+            }
+            None => {
+                horizons.pending = Some(horizon);
+                return;
+            }
+        };
+        horizons.has_claimed = false;
+        horizons.long_settled = horizons.settled;
+        horizons.settled = settled;
     }
 
     /// The lanes of these kinds, highest priority first. Within a priority the first turn
@@ -206,9 +229,9 @@ impl LaneBook {
         }
     }
 
-    /// The marks that others should know of, if it is time to tell them.
-    pub(super) fn unshared(&mut self) -> Option<LaneColumns> {
-        let is_recent = |at: Instant| at.elapsed() < Self::SHARE_EVERY;
+    /// The marks that others should know of, if the last were told so long ago.
+    pub(super) fn unshared(&mut self, every: Duration) -> Option<LaneColumns> {
+        let is_recent = |at: Instant| at.elapsed() < every;
         if self.shared_at.is_some_and(is_recent) {
             return None;
         }

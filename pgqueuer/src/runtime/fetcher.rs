@@ -55,7 +55,11 @@ struct Claimed {
 impl Fetcher {
     /// How long a busy worker goes on from where it left off, before it looks everywhere for
     /// a higher priority and for what was slow to commit.
-    const LOOK_EVERYWHERE_EVERY: Duration = Duration::from_millis(250);
+    const LOOK_EVERYWHERE_EVERY: Duration = Duration::from_millis(100);
+
+    /// And at least so many times as long as a look everywhere takes, which depends on the
+    /// number of lanes.
+    const LOOK_EVERYWHERE_SHARE: u32 = 20;
 
     /// The same for a worker that sleeps, and has found nothing for as long.
     const LOOK_EVERYWHERE_IDLE: Duration = Duration::from_secs(5);
@@ -175,7 +179,9 @@ impl Fetcher {
         }
         let since = outlook.looked_everywhere.elapsed();
         let is_idle = outlook.found.elapsed() > Self::LOOK_EVERYWHERE_IDLE;
-        if since > Self::LOOK_EVERYWHERE_IDLE || since > Self::LOOK_EVERYWHERE_EVERY && !is_idle {
+        let share = outlook.look_took * Self::LOOK_EVERYWHERE_SHARE;
+        let busy = Self::LOOK_EVERYWHERE_EVERY.max(share);
+        if since > Self::LOOK_EVERYWHERE_IDLE || since > busy && !is_idle {
             outlook.next = Look::Everywhere;
         }
         let mut claimed = self.claim(outlook).await?;
@@ -237,12 +243,14 @@ impl Fetcher {
             look,
         };
         session.set_unsure(true);
+        let began = Instant::now();
         let jobs = in_time(LONGEST_CALL, self.store.claim(&request)).await?;
         session.set_unsure(false);
 
         let claimed = jobs.len();
         if look == Look::Everywhere {
             outlook.looked_everywhere = Instant::now();
+            outlook.look_took = began.elapsed();
         }
         if claimed > 0 {
             outlook.found = Instant::now();

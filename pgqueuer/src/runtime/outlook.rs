@@ -1,6 +1,6 @@
 //! What a worker knows of the jobs that wait, and so how hard it looks next.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{
     slots::{Group, Slots},
@@ -14,6 +14,7 @@ pub(super) struct Outlook<'a> {
     /// How hard to look next.
     pub(super) next: Look,
     pub(super) looked_everywhere: Instant,
+    pub(super) look_took: Duration,
     /// When a claim last brought something.
     pub(super) found: Instant,
     /// A claim failed: its reply may have been lost on the way.
@@ -35,6 +36,7 @@ impl<'a> Outlook<'a> {
             lines: groups.iter().map(line).collect(),
             next: Look::Everywhere,
             looked_everywhere: Instant::now(),
+            look_took: Duration::ZERO,
             found: Instant::now(),
             is_unsure: false,
         }

@@ -27,8 +27,9 @@ const FORGET_EVERY: Duration = Duration::from_secs(60);
 /// How long the minutes are kept.
 const KEEP_MINUTES: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// How often jobs are looked for that claims have passed by. It reads dead index entries, which
-/// may be many while an old snapshot keeps vacuum from removing them.
-const REQUEUE_EVERY: Duration = Duration::from_secs(60);
+/// may be many millions while an old snapshot keeps vacuum from removing them, and nearly always
+/// for nothing: who noticed a claim that failed has looked already.
+const REQUEUE_EVERY: Duration = Duration::from_secs(600);
 /// The shortest time between two looks for due jobs, however often the bell rings.
 const BETWEEN_PROMOTIONS: Duration = Duration::from_millis(10);
 /// The shortest wait for a job that is about to be due.
@@ -44,7 +45,11 @@ pub(super) async fn run(
 ) {
     let promoting = promote(&*store, wakeups, &stop);
     let rescuing = every(config.lease / 3, &stop, || rescue(&*store, &sessions));
-    let requeuing = every(REQUEUE_EVERY, &stop, || requeue_stranded(&*store));
+    let requeuing = async {
+        let first = tokio::time::sleep(spread(REQUEUE_EVERY, 0.2));
+        stop.run_until_cancelled(first).await;
+        every(REQUEUE_EVERY, &stop, || requeue_stranded(&*store)).await;
+    };
     let forgetting = every(FORGET_EVERY, &stop, || forget(&*store));
     tokio::join!(promoting, rescuing, forgetting, requeuing);
 }
@@ -116,10 +121,6 @@ async fn rescue(store: &dyn Store, sessions: &Sessions) -> Result<()> {
         return Ok(());
     }
     let crashes = in_time(LONGEST_RESCUE, store.rescue()).await?;
-    if !crashes.is_empty() {
-        // The last claim of a worker that died may have been rolled back.
-        requeue_stranded(store).await?;
-    }
     for crash in crashes {
         if crash.state == JobState::Available {
             warn!(job.id = %crash.id, job.kind = crash.kind, session = %crash.session,
