@@ -6,7 +6,9 @@ use clap::{Args, Parser, Subcommand};
 use pgqueuer::SchemaName;
 
 use crate::{
-    commands::{enqueue::EnqueueArgs, uninstall::UninstallArgs, worker::WorkerArgs},
+    commands::{
+        bench::BenchArgs, enqueue::EnqueueArgs, uninstall::UninstallArgs, worker::WorkerArgs,
+    },
     exit::ExitCode,
     output::Format,
 };
@@ -65,6 +67,7 @@ pub(crate) enum Command {
     /// Lists the jobs that are known, with their arguments.
     Jobs,
     Enqueue(EnqueueArgs),
+    Bench(BenchArgs),
 }
 
 /// Options of every command.

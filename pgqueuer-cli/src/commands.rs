@@ -1,5 +1,6 @@
 //! One file for each command: its arguments, then what it does.
 
+pub(crate) mod bench;
 pub(crate) mod enqueue;
 pub(crate) mod uninstall;
 pub(crate) mod worker;
@@ -33,6 +34,7 @@ pub(crate) async fn run(
         Command::Uninstall(args) => uninstall::run(&connect().await?, global, &args, output).await,
         Command::Sql => sql::run(global, output),
         Command::Jobs => jobs::run(global, app, output).await,
+        Command::Bench(args) => bench::run(&connect().await?, args, output).await,
         Command::Enqueue(args) => enqueue::run(global, app, args, output).await,
     }
 }
