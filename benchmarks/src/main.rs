@@ -1,7 +1,8 @@
 //! pgqueuer in the side-by-side harness: implements its little protocol.
 //!
-//! Settings, from the environment: `CONCURRENCY` (100), `CLAIM_BATCH` (500), `HISTORY` (1; 0:
-//! finished jobs leave no record). The defaults are those of the library.
+//! Settings, from the environment: `CONCURRENCY` (100), `CLAIM_BATCH` (1000), `SETTLE_BATCH` (2000),
+//! `HISTORY` (1; 0: finished jobs leave no record). The batches are larger than the defaults of the
+//! library (500), as the settings of the others were tuned, too.
 
 use bench_common::{Peer, Result, handle, opt, padding};
 use pgqueuer::{WorkerConfig, prelude::*};
@@ -61,12 +62,16 @@ impl Peer for Producer {
         } else {
             WorkerConfig {
                 concurrency: opt("CONCURRENCY", 100),
-                claim_batch: opt("CLAIM_BATCH", 500),
-                settle_batch: opt("SETTLE_BATCH", 500),
+                claim_batch: opt("CLAIM_BATCH", 1000),
+                settle_batch: opt("SETTLE_BATCH", 2000),
                 ..WorkerConfig::default()
             }
         };
-        let worker = PgQueuer::connect(url).await?.worker().config(config).build()?;
+        let worker = PgQueuer::connect(url)
+            .await?
+            .worker()
+            .config(config)
+            .build()?;
         tokio::spawn(async move { worker.run().await.expect("worker") });
         Ok(())
     }
