@@ -1,8 +1,11 @@
 //! pgqueuer in the side-by-side harness: implements its little protocol.
 //!
 //! Settings, from the environment: `CONCURRENCY` (100), `CLAIM_BATCH` (1000), `SETTLE_BATCH` (2000),
+//! `SETTLE_MS` (5),
 //! `HISTORY` (1; 0: finished jobs leave no record). The batches are larger than the defaults of the
 //! library (500), as the settings of the others were tuned, too.
+
+use std::time::Duration;
 
 use bench_common::{Peer, Result, handle, opt, padding};
 use pgqueuer::{WorkerConfig, prelude::*};
@@ -64,6 +67,7 @@ impl Peer for Producer {
                 concurrency: opt("CONCURRENCY", 100),
                 claim_batch: opt("CLAIM_BATCH", 1000),
                 settle_batch: opt("SETTLE_BATCH", 2000),
+                settle_delay: Duration::from_millis(opt("SETTLE_MS", 5)),
                 ..WorkerConfig::default()
             }
         };

@@ -16,6 +16,7 @@ mod place;
 mod rows;
 mod schedules;
 mod schema_name;
+mod sessions;
 mod settle;
 mod statements;
 
@@ -190,11 +191,14 @@ impl Store for PostgresStore {
     }
 
     async fn warm_up(&self) {
+        let its = &self.statements;
+        let claims = [&its.lanes, &its.horizon, &its.claim];
+        let ends = [&its.settle_end];
         let _ = tokio::join!(
             self.control().acquire(),
             self.lease().acquire(),
-            self.claiming().warm_up(),
-            self.settling().warm_up(),
+            self.claiming().warm_up(&claims),
+            self.settling().warm_up(&ends),
         );
     }
 
@@ -203,79 +207,19 @@ impl Store for PostgresStore {
     }
 
     async fn open_session(&self, worker: &str, lease: Duration) -> Result<SessionId> {
-        sqlx::query(self.statements.open_session.text())
-            .bind(worker)
-            .bind(lease.as_secs_f64())
-            .try_map(|row: PgRow| row.try_get("id").map(SessionId))
-            .fetch_one(self.lease())
-            .await
-            .map_err(failed_to("open a session"))
+        sessions::open(self, worker, lease).await
     }
 
     async fn renew_session(&self, session: SessionId, lease: Duration) -> Result<bool> {
-        let renewed = sqlx::query(self.statements.renew_session.text())
-            .bind(session.0)
-            .bind(lease.as_secs_f64())
-            .execute(self.lease())
-            .await
-            .map_err(failed_to("renew the session"))?;
-        Ok(renewed.rows_affected() == 1)
+        sessions::renew(self, session, lease).await
     }
 
     async fn close_session(&self, session: SessionId, holds: Holds<'_>) -> Result<()> {
-        let failed = failed_to("close the session");
-        // For who comes next. If it cannot be told, they walk a little further.
-        let _ = claim::share_marks(self.claiming(), &self.statements, &self.lanes).await;
-        if let Holds::Only(held) = holds {
-            let (ids, claim_numbers) = key_columns(held);
-            sqlx::query(self.statements.give_back.text())
-                .bind(session.0)
-                .bind(ids)
-                .bind(claim_numbers)
-                .execute(self.control())
-                .await
-                .map_err(&failed)?;
-            return Ok(());
-        }
-        let mut transaction = self.begin().await.map_err(&failed)?;
-        for statement in [
-            &self.statements.lock_session,
-            &self.statements.close_session,
-        ] {
-            sqlx::query(statement.text())
-                .bind(session.0)
-                .execute(&mut *transaction)
-                .await
-                .map_err(&failed)?;
-        }
-        transaction.commit().await.map_err(&failed)
+        sessions::close(self, session, holds).await
     }
 
     async fn rescue(&self) -> Result<Vec<Crash>> {
-        let failed = failed_to("rescue jobs");
-        let mut transaction = self.begin().await.map_err(&failed)?;
-        let expired: Vec<i64> = sqlx::query(self.statements.expired_sessions.text())
-            .try_map(|row: PgRow| row.try_get("id"))
-            .fetch_all(&mut *transaction)
-            .await
-            .map_err(&failed)?;
-        let crashes = if expired.is_empty() {
-            Vec::new()
-        } else {
-            sqlx::query(self.statements.rescue.text())
-                .bind(&expired)
-                .try_map(|row| rows::crash(&row))
-                .fetch_all(&mut *transaction)
-                .await
-                .map_err(&failed)?
-        };
-        transaction.commit().await.map_err(&failed)?;
-        if !expired.is_empty() {
-            // The last claim of a worker that died may have been rolled back, after others had
-            // passed its jobs by.
-            self.requeue_stranded().await?;
-        }
-        Ok(crashes)
+        sessions::rescue(self).await
     }
 
     async fn claim(&self, request: &ClaimRequest<'_>) -> Result<Vec<ClaimedJob>> {
@@ -283,23 +227,7 @@ impl Store for PostgresStore {
     }
 
     async fn reconcile(&self, session: SessionId, known: &[ClaimKey]) -> Result<u64> {
-        let failed = failed_to("reconcile the session");
-        let (ids, claim_numbers) = key_columns(known);
-        let mut transaction = self.begin().await.map_err(&failed)?;
-        sqlx::query(self.statements.lock_session.text())
-            .bind(session.0)
-            .execute(&mut *transaction)
-            .await
-            .map_err(&failed)?;
-        let given_back = sqlx::query(self.statements.reconcile.text())
-            .bind(session.0)
-            .bind(ids)
-            .bind(claim_numbers)
-            .fetch_all(&mut *transaction)
-            .await
-            .map_err(&failed)?;
-        transaction.commit().await.map_err(&failed)?;
-        Ok(given_back.len() as u64)
+        sessions::reconcile(self, session, known).await
     }
 
     async fn settle(

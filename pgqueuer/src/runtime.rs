@@ -113,10 +113,13 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
     let (verified, ()) = tokio::join!(store.verify(), store.warm_up());
     verified?;
     let kinds: Vec<KindRecord> = registry.records();
-    store.publish_kinds(&kinds).await?;
-    scheduler::store_schedules(&*store, &registry).await?;
+    let publishing = async {
+        store.publish_kinds(&kinds).await?;
+        scheduler::store_schedules(&*store, &registry).await
+    };
     // Before the first result: a day whose records began elsewhere is not prepared any more.
-    upkeep::prepare(&*store).await;
+    let (published, ()) = tokio::join!(publishing, upkeep::prepare(&*store));
+    published?;
     let sessions = Sessions::open(Arc::clone(&store), &config).await?;
     info!(
         session = %sessions.current().id,

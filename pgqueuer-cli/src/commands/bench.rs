@@ -3,12 +3,12 @@
 //! Everything happens in a schema of its own, which is removed afterwards, and is seen from the
 //! outside: by the API that programs have.
 
-mod cost;
 mod plot;
 mod probe;
 mod progress;
 mod report;
 mod run;
+mod server;
 
 use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 

@@ -6,9 +6,14 @@
 
 use std::time::Duration;
 
-use sqlx::{Connection as _, PgConnection, PgPool, postgres::PgConnectOptions};
+use sqlx::{
+    Connection as _, Executor as _, PgConnection, PgPool, SqlSafeStr as _,
+    postgres::PgConnectOptions,
+};
 use tokio::sync::{Mutex, MutexGuard};
 use tracing::debug;
+
+use super::statements::Statement;
 
 /// A connection that is made when it is first needed, and again after it was lost.
 #[derive(Debug)]
@@ -51,11 +56,19 @@ impl Dedicated {
         Ok(Lent { place, connection })
     }
 
-    /// Makes the connection. If that fails, whoever needs it is told.
-    pub(super) async fn warm_up(&self) {
-        if let Ok(lent) = self.lend().await {
-            lent.give_back();
+    /// Makes the connection, and prepares what it is for. If that fails, whoever needs it is
+    /// told.
+    pub(super) async fn warm_up(&self, statements: &[&Statement]) {
+        let Ok(mut lent) = self.lend().await else {
+            return;
+        };
+        for statement in statements {
+            let text = statement.text().into_sql_str();
+            if lent.connection().prepare(text).await.is_err() {
+                return;
+            }
         }
+        lent.give_back();
     }
 
     /// Closes the connection, if there is one.

@@ -10,9 +10,10 @@ pub(super) fn check(files: &[File], problems: &mut Vec<String>) {
         problems.push(format!("{USED_IN}: it is not there"));
         return;
     };
+    let is_word = |it: char| it.is_alphanumeric() || it == '_';
     let used: Vec<&str> = list
         .code()
-        .map(|(_, line)| line.trim().trim_end_matches(','))
+        .flat_map(|(_, line)| line.split(|it| !is_word(it)))
         .collect();
     for file in files {
         let Some(name) = file.path.strip_prefix(FOLDER) else {

@@ -4,9 +4,11 @@ use std::fmt;
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
-use sqlx::{PgPool, Row as _};
 
-use super::{BenchArgs, Test, cost::Cost};
+use super::{
+    BenchArgs, Test,
+    server::{Cost, Server},
+};
 use crate::table;
 
 /// The whole result.
@@ -16,15 +18,6 @@ pub(super) struct Report {
     server: Server,
     settings: BenchArgs,
     pub(super) tests: Vec<Measured>,
-}
-
-/// What the database says of itself, as far as it matters.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct Server {
-    version: String,
-    fsync: String,
-    synchronous_commit: String,
-    shared_buffers: String,
 }
 
 /// One test, and its runs in order.
@@ -73,24 +66,6 @@ impl Percentiles {
                 .map(|it| (it, at(it)))
                 .collect(),
         }
-    }
-}
-
-impl Server {
-    pub(super) async fn read(pool: Option<&PgPool>) -> sqlx::Result<Self> {
-        let pool = pool.ok_or(sqlx::Error::PoolClosed)?;
-        let row = sqlx::query(
-            "SELECT current_setting('server_version'), current_setting('fsync'), \
-             current_setting('synchronous_commit'), current_setting('shared_buffers')",
-        )
-        .fetch_one(pool)
-        .await?;
-        Ok(Self {
-            version: row.try_get(0)?,
-            fsync: row.try_get(1)?,
-            synchronous_commit: row.try_get(2)?,
-            shared_buffers: row.try_get(3)?,
-        })
     }
 }
 

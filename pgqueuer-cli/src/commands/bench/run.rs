@@ -12,10 +12,10 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
     BenchArgs, Test,
-    cost::Counters,
     probe::{Board, Probe},
     progress::Progress,
-    report::{Measured, Percentiles, Run, Server},
+    report::{Measured, Percentiles, Run},
+    server::{Counters, Server},
 };
 use crate::exit::{ExitCode, Failure};
 

@@ -1,8 +1,18 @@
-//! What a run has cost the server: counters that are read before and after.
+//! What the server says of itself: its settings, and what a run has cost, by counters that are
+//! read before and after. The only SQL outside the library: nothing here touches its tables.
 
 use pgqueuer::BoxError;
 use serde::Serialize;
-use sqlx::{Connection as _, PgConnection, Row as _, postgres::PgConnectOptions};
+use sqlx::{Connection as _, PgConnection, PgPool, Row as _, postgres::PgConnectOptions};
+
+/// Its settings, as far as they matter.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Server {
+    pub(super) version: String,
+    pub(super) fsync: String,
+    pub(super) synchronous_commit: String,
+    pub(super) shared_buffers: String,
+}
 
 /// Counters that only grow.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +36,9 @@ pub(super) struct Cost {
     pub(super) client_cpu_us: Option<f64>,
 }
 
+const SETTINGS: &str = "SELECT current_setting('server_version'), current_setting('fsync'),
+    current_setting('synchronous_commit'), current_setting('shared_buffers')";
+
 const COUNTERS: &str = "SELECT
     (pg_current_wal_lsn() - '0/0')::bigint AS wal_bytes,
     (SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()) AS commits,
@@ -36,6 +49,19 @@ const COUNTERS: &str = "SELECT
 const STATEMENTS: &str = "SELECT coalesce(sum(calls), 0)::bigint
     FROM pg_stat_statements
     WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
+impl Server {
+    pub(super) async fn read(pool: Option<&PgPool>) -> sqlx::Result<Self> {
+        let pool = pool.ok_or(sqlx::Error::PoolClosed)?;
+        let row = sqlx::query(SETTINGS).fetch_one(pool).await?;
+        Ok(Self {
+            version: row.try_get(0)?,
+            fsync: row.try_get(1)?,
+            synchronous_commit: row.try_get(2)?,
+            shared_buffers: row.try_get(3)?,
+        })
+    }
+}
 
 impl Counters {
     /// Over a connection of its own: what others have counted is there once they have closed
