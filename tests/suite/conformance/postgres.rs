@@ -5,4 +5,6 @@ mod enqueue_function;
 mod history_days;
 mod marks;
 mod places;
+mod plans;
+mod ringing;
 mod statements;

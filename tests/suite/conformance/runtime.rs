@@ -3,6 +3,7 @@
 //! The jobs of a case stand beside it. They are registered by hand, because all of them are
 //! in this one program, and some are meant to clash.
 
+mod ahead;
 mod attempts;
 mod bad_input;
 mod building;

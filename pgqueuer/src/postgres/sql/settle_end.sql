@@ -5,14 +5,15 @@
 --
 -- Fenced by session and claim number: what another worker holds now is left alone. Finds a row
 -- where its claim has put it, which spares a search of the index; one that has moved since is
--- not found (see find_places.sql). Returns the claims that were settled, in one row: there
--- may be many.
+-- not found (see find_places.sql). The zero keeps the planner from the primary key, which it
+-- thinks as good while the table is small. Returns the claims that were settled, in one row:
+-- there may be many.
 WITH ended AS (
     DELETE FROM pgqueuer.jobs AS job
     USING unnest($2::tid[], $3::bigint[], $4::integer[], $5::jsonb[])
         AS settled (place, id, claim_number, failure)
     WHERE job.ctid = settled.place
-      AND job.id = settled.id
+      AND job.id + 0 = settled.id
       AND job.claimed_by = $1
       AND job.claim_number = settled.claim_number
     RETURNING

@@ -1,4 +1,4 @@
-//! What a claim costs: which index it reads, and what it writes.
+//! What a claim costs: how many rows it locks, and what it writes.
 
 use pgqueuer::store::JobToEnqueue;
 use serde_json::Value;
@@ -14,9 +14,6 @@ use crate::{
 
 postgres_only! {
     on_postgres:
-    reads_the_index_of_the_line_when_the_table_is_empty,
-    reads_the_index_of_the_line_when_the_table_is_full,
-    reads_the_index_of_the_line_when_statistics_are_stale,
     locks_no_more_jobs_than_it_takes,
     writes_no_index,
 }
@@ -66,62 +63,6 @@ fn nodes<'a>(plan: &'a Value, matches: &dyn Fn(&Value) -> bool) -> Vec<&'a Value
         found.push(plan);
     }
     found
-}
-
-/// How the plan reads waiting jobs: the type of the node, and the index.
-fn reads_of_waiting<'a>(plan: &'a Value) -> Vec<(&'a str, &'a str)> {
-    let nodes = nodes(plan, &|node| node["Alias"] == "waiting");
-    let read = |node: &'a Value| {
-        let index = node["Index Name"].as_str();
-        (
-            node["Node Type"].as_str().unwrap(),
-            index.unwrap_or_default(),
-        )
-    };
-    nodes.into_iter().map(read).collect()
-}
-
-async fn reads_the_index_of_the_line_when_the_table_is_empty(database: &Database) {
-    let plan = explain(database, "").await;
-
-    assert_eq!(
-        reads_of_waiting(&plan),
-        [("Index Scan", "jobs_claim_idx")],
-        "{plan:#}"
-    );
-}
-
-async fn reads_the_index_of_the_line_when_the_table_is_full(database: &Database) {
-    let store = database.store();
-    enqueue_many(store, &job("mail"), 20_000).await;
-    analyze(database).await;
-
-    let plan = explain(database, "").await;
-
-    assert_eq!(
-        reads_of_waiting(&plan),
-        [("Index Scan", "jobs_claim_idx")],
-        "{plan:#}"
-    );
-}
-
-/// The statistics say that the table is empty, while it is not.
-async fn reads_the_index_of_the_line_when_statistics_are_stale(database: &Database) {
-    analyze(database).await;
-    enqueue_many(database.store(), &job("mail"), 20_000).await;
-
-    let plan = explain(database, "").await;
-
-    assert_eq!(
-        reads_of_waiting(&plan),
-        [("Index Scan", "jobs_claim_idx")],
-        "{plan:#}"
-    );
-}
-
-async fn analyze(database: &Database) {
-    let analyze = database.sql("ANALYZE pgqueuer.jobs");
-    database.pool().execute(analyze).await.unwrap();
 }
 
 async fn locks_no_more_jobs_than_it_takes(database: &Database) {
