@@ -250,7 +250,7 @@ impl Target for OnConnection<'_> {
 
 impl Target for &PgPool {
     async fn insert(self, jobs: Vec<JobToEnqueue>) -> Result<Vec<JobId>> {
-        postgres::enqueue_to_pool(self, Statements::of_default_schema(), &jobs).await
+        postgres::enqueue(self, Statements::of_default_schema(), &jobs).await
     }
 }
 
@@ -262,6 +262,6 @@ impl Target for &mut PgConnection {
 
 impl Target for &mut Transaction<'_, Postgres> {
     async fn insert(self, jobs: Vec<JobToEnqueue>) -> Result<Vec<JobId>> {
-        postgres::enqueue_in_transaction(self, Statements::of_default_schema(), &jobs).await
+        postgres::enqueue(&mut **self, Statements::of_default_schema(), &jobs).await
     }
 }

@@ -128,8 +128,8 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
         self.options().enqueue(target)
     }
 
-    /// Enqueues many jobs, all of them or none: in one round trip, or, from 1,000 jobs on,
-    /// by COPY, which takes five and costs the server less. The ids come in the order of the jobs.
+    /// Enqueues many jobs, all of them or none, in one round trip. The ids come in the order of
+    /// the jobs.
     ///
     /// For more jobs than fit into memory there is [`enqueue_stream`](Self::enqueue_stream).
     ///

@@ -5,7 +5,6 @@
 
 mod bell;
 mod claim;
-mod copy;
 mod dedicated;
 mod enqueue;
 mod failure;
@@ -20,7 +19,7 @@ mod sessions;
 mod settle;
 mod statements;
 
-pub(crate) use enqueue::{enqueue, enqueue_in_transaction, enqueue_to_pool};
+pub(crate) use enqueue::enqueue;
 pub(crate) use failure::failed_to;
 pub use schema_name::SchemaName;
 pub(crate) use statements::Statements;
@@ -203,7 +202,7 @@ impl Store for PostgresStore {
     }
 
     async fn enqueue(&self, jobs: &[JobToEnqueue]) -> Result<Vec<JobId>> {
-        enqueue_to_pool(&self.pool, &self.statements, jobs).await
+        enqueue(&self.pool, &self.statements, jobs).await
     }
 
     async fn open_session(&self, worker: &str, lease: Duration) -> Result<SessionId> {

@@ -257,7 +257,7 @@ fn spawn(concurrency: usize) -> Result<Child> {
 
 /// Four processes against one, with the same concurrency in all.
 async fn workers() -> Result<Value> {
-    let jobs = setting("JOBS", 200_000);
+    let jobs = setting("JOBS", 1_000_000);
     let mut rates = Vec::new();
     for processes in [1, 4] {
         let pgq = fresh().await?;

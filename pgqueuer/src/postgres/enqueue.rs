@@ -1,9 +1,9 @@
 //! Adding jobs, over any connection.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgExecutor, PgPool, postgres::PgTransaction, types::Json};
+use sqlx::{PgExecutor, types::Json};
 
-use super::{copy, failure::failed_to, rows, statements::Statements};
+use super::{failure::failed_to, rows, statements::Statements};
 use crate::{
     context::Headers,
     error::Result,
@@ -13,11 +13,11 @@ use crate::{
 
 /// Jobs that differ in nothing but their arguments and are due at once, as most do: the
 /// columns of `enqueue_alike.sql`.
-pub(super) struct Alike<'a> {
-    pub(super) kind: &'a str,
-    pub(super) priority: i16,
-    pub(super) codec: &'static str,
-    pub(super) payloads: Vec<&'a [u8]>,
+struct Alike<'a> {
+    kind: &'a str,
+    priority: i16,
+    codec: &'static str,
+    payloads: Vec<&'a [u8]>,
 }
 
 impl<'a> Alike<'a> {
@@ -36,39 +36,6 @@ impl<'a> Alike<'a> {
             codec: first.payload.codec.as_str(),
             payloads: jobs.iter().map(|it| it.payload.bytes.as_slice()).collect(),
         })
-    }
-
-    /// The same, if they are so many that COPY is worth it.
-    fn many(jobs: &'a [JobToEnqueue]) -> Option<Self> {
-        (jobs.len() >= copy::FROM).then(|| Self::of(jobs)).flatten()
-    }
-}
-
-/// Adds jobs, in a transaction of their own.
-pub(crate) async fn enqueue_to_pool(
-    pool: &PgPool,
-    statements: &Statements,
-    jobs: &[JobToEnqueue],
-) -> Result<Vec<JobId>> {
-    let Some(alike) = Alike::many(jobs) else {
-        return enqueue(pool, statements, jobs).await;
-    };
-    let failed = failed_to("enqueue jobs");
-    let mut transaction = pool.begin().await.map_err(&failed)?;
-    let ids = copy::enqueue(&mut transaction, statements, &alike).await?;
-    transaction.commit().await.map_err(&failed)?;
-    Ok(ids)
-}
-
-/// Adds jobs in somebody's transaction.
-pub(crate) async fn enqueue_in_transaction(
-    transaction: &mut PgTransaction<'_>,
-    statements: &Statements,
-    jobs: &[JobToEnqueue],
-) -> Result<Vec<JobId>> {
-    match Alike::many(jobs) {
-        Some(alike) => copy::enqueue(transaction, statements, &alike).await,
-        None => enqueue(&mut **transaction, statements, jobs).await,
     }
 }
 

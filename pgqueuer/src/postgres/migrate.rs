@@ -269,7 +269,7 @@ async fn refuse_changed(
     schema: &SchemaName,
     statements: &Statements,
 ) -> Result<()> {
-    for (name, statement) in statements.prepared() {
+    for (name, statement) in statements.all() {
         let text = statement.text().into_sql_str();
         if let Err(error) = (&mut *connection).prepare(text).await {
             return Err(Error::new(

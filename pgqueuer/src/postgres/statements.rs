@@ -16,10 +16,6 @@ impl Statement {
         Self(schema.render(text).into())
     }
 
-    pub(super) fn as_str(&self) -> &str {
-        &self.0
-    }
-
     // Safe because the only dynamic part is a schema name that `SchemaName` has checked
     // and quoted. This is the one place that may say `AssertSqlSafe`.
     pub(super) fn text(&self) -> AssertSqlSafe<Arc<str>> {
@@ -28,12 +24,11 @@ impl Statement {
 }
 
 macro_rules! statements {
-    (prepared: [$($name:ident),+ $(,)?], others: [$($other:ident),+ $(,)?] $(,)?) => {
+    ($($name:ident),+ $(,)?) => {
         /// One field for each file in `sql/`.
         #[derive(Debug)]
         pub(crate) struct Statements {
             $(pub(super) $name: Statement,)+
-            $(pub(super) $other: Statement,)+
         }
 
         impl Statements {
@@ -43,15 +38,11 @@ macro_rules! statements {
                         include_str!(concat!("sql/", stringify!($name), ".sql")),
                         schema,
                     ),)+
-                    $($other: Statement::render(
-                        include_str!(concat!("sql/", stringify!($other), ".sql")),
-                        schema,
-                    ),)+
                 }
             }
 
-            /// Those that can be prepared, with their names.
-            pub(super) fn prepared(&self) -> Vec<(&'static str, &Statement)> {
+            /// All of them, with their names.
+            pub(super) fn all(&self) -> Vec<(&'static str, &Statement)> {
                 vec![$((stringify!($name), &self.$name),)+]
             }
         }
@@ -59,45 +50,41 @@ macro_rules! statements {
 }
 
 statements! {
-    prepared: [
-        enqueue,
-        enqueue_alike,
-        begin_copy,
-        open_session,
-        renew_session,
-        lock_session,
-        close_session,
-        expired_sessions,
-        rescue,
-        lanes,
-        claim,
-        claim_bounded,
-        share_lanes,
-        horizon,
-        requeue_stranded,
-        arm_bell,
-        give_back,
-        reconcile,
-        settle_end,
-        find_places,
-        settle_keep,
-        promote,
-        publish_kinds,
-        list_kinds,
-        store_schedules,
-        list_schedules,
-        next_ticks,
-        tick,
-        prune,
-        tend_history,
-        add_minutes,
-        list_minutes,
-        forget_minutes,
-        now,
-        get_job,
-        count_jobs,
-    ],
-    others: [copy_jobs],
+    enqueue,
+    enqueue_alike,
+    open_session,
+    renew_session,
+    lock_session,
+    close_session,
+    expired_sessions,
+    rescue,
+    lanes,
+    claim,
+    claim_bounded,
+    share_lanes,
+    horizon,
+    requeue_stranded,
+    arm_bell,
+    give_back,
+    reconcile,
+    settle_end,
+    find_places,
+    settle_keep,
+    promote,
+    publish_kinds,
+    list_kinds,
+    store_schedules,
+    list_schedules,
+    next_ticks,
+    tick,
+    prune,
+    tend_history,
+    add_minutes,
+    list_minutes,
+    forget_minutes,
+    now,
+    get_job,
+    count_jobs,
 }
 
 impl Statements {
