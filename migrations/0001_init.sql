@@ -290,16 +290,25 @@ COMMENT ON FUNCTION pgqueuer.tend_history IS
 REVOKE EXECUTE ON FUNCTION pgqueuer.tend_history FROM PUBLIC;
 
 -- Wakes the idle workers, once the transaction commits. The news is '' for available jobs,
--- 'scheduled' for jobs that are not due, and 'lanes' for the first job of a lane.
---
+-- 'scheduled' for jobs that are not due, and 'lanes' for the first job of a lane, which is added
+-- for who names it.
 -- NOTIFY takes a lock of the whole database until the commit is through, so a busy queue must
 -- not send one per transaction: it is sent only if a worker sleeps. Call it after the
 -- transaction has written something, for a worker that falls asleep waits for the end of all
 -- transactions which have, and may have seen it awake.
-CREATE FUNCTION pgqueuer.ring(news text DEFAULT '') RETURNS void
+CREATE FUNCTION pgqueuer.ring(news text DEFAULT '', kind text DEFAULT NULL, priority smallint DEFAULT NULL)
+    RETURNS void
     LANGUAGE plpgsql
     AS $$
+    #variable_conflict use_column
     BEGIN
+        IF ring.kind IS NOT NULL AND NOT EXISTS (
+            SELECT FROM pgqueuer.lanes AS lane
+            WHERE lane.kind = ring.kind AND lane.priority = ring.priority
+        ) THEN
+            INSERT INTO pgqueuer.lanes (kind, priority) VALUES (ring.kind, ring.priority);
+            news := 'lanes';
+        END IF;
         IF news = 'lanes' OR EXISTS (
             SELECT FROM pgqueuer.sessions WHERE armed AND expires_at > now()
         ) THEN
@@ -381,16 +390,8 @@ CREATE FUNCTION pgqueuer.enqueue(
             new_id, enqueue.kind, new_id, due, new_priority, new_state,
             'json', convert_to(enqueue.args::text, 'UTF8'), enqueue.headers
         );
-        INSERT INTO pgqueuer.lanes (kind, priority)
-        SELECT enqueue.kind, new_priority
-        WHERE NOT EXISTS (
-            SELECT FROM pgqueuer.lanes AS lane
-            WHERE lane.kind = enqueue.kind AND lane.priority = new_priority
-        );
-        IF FOUND THEN
-            PERFORM pgqueuer.ring('lanes');
-        END IF;
-        PERFORM pgqueuer.ring(CASE new_state WHEN 'scheduled' THEN 'scheduled' ELSE '' END);
+        PERFORM pgqueuer.ring('', enqueue.kind, new_priority);
+        PERFORM pgqueuer.ring('scheduled') WHERE new_state = 'scheduled';
         RETURN new_id;
     END
     $$;

@@ -9,7 +9,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
-use crate::{job::JobId, resources::Resources};
+use crate::{job::JobId, resources::Resources, tx::Home};
 
 /// Free text that travels with a job: trace ids, a tenant, who asked for it.
 pub type Headers = BTreeMap<String, String>;
@@ -33,6 +33,8 @@ pub(crate) struct Inner {
     pub(crate) deadline: Option<Instant>,
     pub(crate) cancellation: CancellationToken,
     pub(crate) resources: Arc<Resources>,
+    /// Has the transaction of the attempt, if its handler takes one.
+    pub(crate) transaction: Home,
 }
 
 impl Context {
@@ -56,6 +58,7 @@ impl Context {
             deadline: None,
             cancellation: CancellationToken::new(),
             resources: Arc::default(),
+            transaction: Home::default(),
         })
     }
 
@@ -143,6 +146,10 @@ impl Context {
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.0.cancellation.is_cancelled()
+    }
+
+    pub(crate) fn transaction(&self) -> &Home {
+        &self.0.transaction
     }
 
     pub(crate) fn resources(&self) -> &Resources {

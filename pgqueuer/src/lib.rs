@@ -24,6 +24,7 @@ mod postgres;
 
 mod runtime;
 mod telemetry;
+mod tx;
 mod worker;
 
 #[cfg(feature = "blocking")]
@@ -56,6 +57,7 @@ pub use store::{
     Counts, Failure, FailureReason, JobRecord, JobState, KindRecord, MinuteRecord, ScheduleRecord,
     Tally,
 };
+pub use tx::Tx;
 pub use worker::{Worker, WorkerBuilder};
 
 /// Every job that the linker has put into this program.
@@ -69,6 +71,7 @@ pub fn linked_jobs() -> impl Iterator<Item = JobDescriptor> {
 /// What most programs need: `use pgqueuer::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Cancel, Context, Hold, Inject, Job, JobId, PgQueuer, Retry, Snooze, State, job, schedule,
+        Cancel, Context, Hold, Inject, Job, JobId, PgQueuer, Retry, Snooze, State, Tx, job,
+        schedule,
     };
 }

@@ -19,12 +19,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
 
 use crate::{
-    error::Result,
+    error::{Error, Result},
     job::JobId,
     store::{
         Bell, ClaimKey, ClaimRequest, ClaimedJob, Counts, Crash, Disposition, Holds, Horizon,
         JobRecord, JobToEnqueue, KindRecord, MinuteRecord, MinuteToAdd, NextTick, Promotion, Ring,
-        ScheduleRecord, ScheduleToStore, SessionId, Settlement, Store, Tended, Tick,
+        ScheduleRecord, ScheduleToStore, SessionId, Settlement, Store, Tended, Tick, Work,
     },
 };
 use state::Memory;
@@ -163,6 +163,10 @@ impl Store for MemoryStore {
             self.ring();
         }
         Ok(refused)
+    }
+
+    async fn begin(&self) -> Result<Box<dyn Work>> {
+        Err(Error::config("a queue in memory has no transactions"))
     }
 
     async fn promote(&self, limit: u32) -> Result<Promotion> {

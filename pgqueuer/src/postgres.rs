@@ -18,11 +18,13 @@ mod schema_name;
 mod sessions;
 mod settle;
 mod statements;
+mod work;
 
 pub(crate) use enqueue::enqueue;
 pub(crate) use failure::failed_to;
 pub use schema_name::SchemaName;
 pub(crate) use statements::Statements;
+pub(crate) use work::PostgresWork;
 
 use std::{sync::OnceLock, time::Duration};
 
@@ -39,7 +41,7 @@ use crate::{
     store::{
         Bell, ClaimKey, ClaimRequest, ClaimedJob, Counts, Crash, Holds, Horizon, JobRecord,
         JobToEnqueue, KindRecord, MinuteRecord, MinuteToAdd, NextTick, Promotion, ScheduleRecord,
-        ScheduleToStore, SessionId, Settlement, Store, Tended, Tick,
+        ScheduleToStore, SessionId, Settlement, Store, Tended, Tick, Work,
     },
 };
 use bell::PostgresBell;
@@ -124,7 +126,7 @@ impl PostgresStore {
     }
 
     /// Each statement has a snapshot of its own, whatever the database has for a default.
-    async fn begin(&self) -> sqlx::Result<sqlx::PgTransaction<'static>> {
+    async fn begin_upkeep(&self) -> sqlx::Result<sqlx::PgTransaction<'static>> {
         self.control()
             .begin_with("BEGIN ISOLATION LEVEL READ COMMITTED")
             .await
@@ -235,6 +237,11 @@ impl Store for PostgresStore {
         settlements: &[Settlement],
     ) -> Result<Vec<ClaimKey>> {
         settle::settle(self.settling(), &self.statements, session, settlements).await
+    }
+
+    async fn begin(&self) -> Result<Box<dyn Work>> {
+        let work = PostgresWork::begin(&self.pool, &self.statements).await?;
+        Ok(Box::new(work))
     }
 
     async fn promote(&self, limit: u32) -> Result<Promotion> {

@@ -92,6 +92,8 @@ impl JobDescriptor {
 #[derive(Clone, Debug)]
 pub(crate) struct Registry {
     by_name: BTreeMap<&'static str, JobDescriptor>,
+    /// The names of those whose handlers take a transaction.
+    transactional: BTreeSet<&'static str>,
 }
 
 impl Registry {
@@ -103,8 +105,12 @@ impl Registry {
     /// a kind or an alias, or if an option is out of range.
     pub(crate) fn new(jobs: impl IntoIterator<Item = JobDescriptor>) -> Result<Self> {
         let mut by_name: BTreeMap<&'static str, JobDescriptor> = BTreeMap::new();
+        let mut transactional = BTreeSet::new();
         for job in jobs {
             job.options.validate(job.kind)?;
+            if (job.requirements)().contains(&Requirement::of_transaction()) {
+                transactional.extend(job.names());
+            }
             for name in job.names() {
                 validate_name("kind", name)?;
                 if let Some(other) = by_name.insert(name, job) {
@@ -122,7 +128,10 @@ impl Registry {
                  out because nothing names it: add `use my_jobs as _;` to your `main.rs`",
             ));
         }
-        Ok(Self { by_name })
+        Ok(Self {
+            by_name,
+            transactional,
+        })
     }
 
     /// Every job that the linker has put into this program.
@@ -132,6 +141,11 @@ impl Registry {
 
     pub(crate) fn get(&self, kind: &str) -> Option<&JobDescriptor> {
         self.by_name.get(kind)
+    }
+
+    /// Whether the handler of a kind takes a transaction.
+    pub(crate) fn is_transactional(&self, kind: &str) -> bool {
+        self.transactional.contains(kind)
     }
 
     /// The jobs, each once, by kind.
@@ -168,12 +182,24 @@ impl Registry {
             .retain(|_, job| keep.contains(job.options.queue));
     }
 
+    /// Refuses handlers that take a transaction, where there are none.
+    pub(crate) fn refuse_transactions(&self) -> Result<()> {
+        match self.transactional.first() {
+            None => Ok(()),
+            Some(kind) => Err(Error::config(format!(
+                "job `{kind}` takes a `Tx`, and a queue in memory has no transactions; run it on \
+                 PostgreSQL, or leave it out with `.only_registered()`"
+            ))),
+        }
+    }
+
     /// Refuses a worker that lacks a resource, listing all that are missing.
     pub(crate) fn check_resources(&self, resources: &Resources) -> Result<()> {
         let mut missing: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
         for job in self.jobs() {
             for requirement in (job.requirements)() {
-                if !resources.contains(&requirement) {
+                if requirement != Requirement::of_transaction() && !resources.contains(&requirement)
+                {
                     missing
                         .entry(requirement.type_name())
                         .or_default()

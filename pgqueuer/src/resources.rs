@@ -67,11 +67,11 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for State<T> {
 
 /// A parameter of a handler that comes from the worker, not from the payload.
 ///
-/// [`State`] and [`Context`] are such. A type of your own that is made from them
+/// [`State`], [`Context`] and [`Tx`](crate::Tx) are such. A type of your own that is made from them
 /// can be one, too: implement this and mark the parameter with `#[inject]`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be injected into a job",
-    label = "neither `State<T>` nor `Context`, and it does not implement `Inject`",
+    label = "neither `State<T>`, `Context` nor `Tx`, and it does not implement `Inject`",
     note = "a parameter without `#[inject]` is part of the payload"
 )]
 pub trait Inject: Sized + Send {
@@ -119,6 +119,11 @@ impl Requirement {
             id: TypeId::of::<T>(),
             name: type_name::<T>(),
         }
+    }
+
+    /// A transaction, which no queue in memory has.
+    pub(crate) fn of_transaction() -> Self {
+        Self::of::<crate::tx::Tx>()
     }
 
     /// The name of the type, for people.

@@ -139,6 +139,7 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
     let listening = spawn(&stop, wakeups.clone().listen(Arc::clone(&store)));
     let ahead = Ahead::default();
     let attempts = Attempts::new(
+        Arc::clone(&store),
         Arc::clone(&registry),
         resources,
         settler.clone(),

@@ -35,7 +35,7 @@ pub use types::{
     Settlement,
 };
 
-use std::{fmt, time::Duration};
+use std::{any::Any, fmt, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -95,6 +95,9 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// because the session no longer holds them.
     async fn settle(&self, session: SessionId, settlements: &[Settlement])
     -> Result<Vec<ClaimKey>>;
+
+    /// Begins a transaction for a handler to write in.
+    async fn begin(&self) -> Result<Box<dyn Work>>;
 
     /// Makes up to `limit` scheduled jobs that are due available.
     async fn promote(&self, limit: u32) -> Result<Promotion>;
@@ -163,6 +166,19 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// How many jobs of these kinds are in which state. Reads every live job; not for
     /// dashboards.
     async fn count_jobs(&self, kinds: Option<&[&str]>) -> Result<Counts>;
+}
+
+/// A transaction of a handler. Dropped, it is rolled back. See [`Store::begin`].
+#[async_trait]
+pub trait Work: Any + fmt::Debug + Send {
+    /// Completes the job and commits, both or neither. `false` if the session no longer holds
+    /// it: then everything was rolled back.
+    async fn complete(
+        self: Box<Self>,
+        session: SessionId,
+        key: ClaimKey,
+        retain: Duration,
+    ) -> Result<bool>;
 }
 
 /// Tells an idle worker that there may be work. See [`Store::bell`].

@@ -144,6 +144,9 @@ impl WorkerBuilder {
             registry.retain_queues(&self.only_queues);
         }
         registry.check_resources(&self.resources)?;
+        if self.pgq.pool().is_none() {
+            registry.refuse_transactions()?;
+        }
         // A rule that does not parse should stop the start, not the first tick.
         for schedule in registry.jobs().filter_map(|job| job.schedule) {
             schedule.parse()?;

@@ -35,7 +35,7 @@ pub(super) struct Argument {
     pub(super) serde: Vec<syn::Attribute>,
 }
 
-/// Comes from the worker: `State<T>`, `Context`, `&Context`, `#[inject]`.
+/// Comes from the worker: `State<T>`, `Context`, `&Context`, `Tx`, `#[inject]`.
 pub(super) struct Injected {
     /// Without the reference.
     pub(super) ty: Type,
@@ -179,13 +179,21 @@ pub(super) fn check_names(parameters: &[Parameter], errors: &mut Errors) {
 /// Whether the type says that it does not belong to the payload.
 pub(super) fn is_injected(ty: &Type) -> bool {
     match ungrouped(ty) {
-        Type::Reference(reference) => is_context(&reference.elem),
-        owned => is_state(owned) || is_context(owned),
+        Type::Reference(reference) => is_context(&reference.elem) || is_tx(&reference.elem),
+        owned => is_state(owned) || is_context(owned) || is_tx(owned),
     }
 }
 
 fn is_context(ty: &Type) -> bool {
-    last_segment(ty).is_some_and(|it| it.ident == "Context" && it.arguments.is_none())
+    is_plain(ty, "Context")
+}
+
+fn is_tx(ty: &Type) -> bool {
+    is_plain(ty, "Tx")
+}
+
+fn is_plain(ty: &Type, name: &str) -> bool {
+    last_segment(ty).is_some_and(|it| it.ident == name && it.arguments.is_none())
 }
 
 fn is_state(ty: &Type) -> bool {

@@ -49,15 +49,7 @@ where
     E: PgExecutor<'e>,
 {
     if let Some(alike) = Alike::of(jobs) {
-        return sqlx::query(statements.enqueue_alike.text())
-            .bind(alike.kind)
-            .bind(alike.priority)
-            .bind(alike.codec)
-            .bind(alike.payloads)
-            .try_map(|row| rows::job_ids(&row))
-            .fetch_one(executor)
-            .await
-            .map_err(failed_to("enqueue jobs"));
+        return enqueue_alike(executor, statements, alike).await;
     }
 
     let kinds: Vec<&str> = jobs.iter().map(|it| it.kind.as_ref()).collect();
@@ -76,6 +68,33 @@ where
         .bind(headers)
         .bind(delays)
         .bind(times)
+        .try_map(|row| rows::job_ids(&row))
+        .fetch_one(executor)
+        .await
+        .map_err(failed_to("enqueue jobs"))
+}
+
+async fn enqueue_alike<'e, E>(
+    executor: E,
+    statements: &Statements,
+    alike: Alike<'_>,
+) -> Result<Vec<JobId>>
+where
+    E: PgExecutor<'e>,
+{
+    let statement = match *alike.payloads {
+        [_] => &statements.enqueue_one,
+        _ => &statements.enqueue_alike,
+    };
+    let query = sqlx::query(statement.text())
+        .bind(alike.kind)
+        .bind(alike.priority)
+        .bind(alike.codec);
+    let query = match *alike.payloads {
+        [payload] => query.bind(payload),
+        _ => query.bind(alike.payloads),
+    };
+    query
         .try_map(|row| rows::job_ids(&row))
         .fetch_one(executor)
         .await

@@ -112,8 +112,13 @@ struct Taken {
 }
 
 impl LaneBook {
-    /// By how much a mark must have moved to be worth sharing. A guess, as `SHARE_EVERY` is.
+    /// By how much a mark must have moved to be worth sharing now and then. A guess, as
+    /// `SHARE_EVERY` is.
     const SHARE_FROM: i64 = 1000;
+
+    /// By how much, to be shared at once: where vacuum is kept from its work, a new worker walks
+    /// over that many dead entries in some milliseconds.
+    const SHARE_AT_ONCE_FROM: i64 = 10_000;
 
     /// Takes in the lanes that are in use.
     pub(super) fn learn(&mut self, found: Vec<LaneRow>) {
@@ -229,16 +234,17 @@ impl LaneBook {
         }
     }
 
-    /// The marks that others should know of, if the last were told so long ago.
+    /// The marks that others should know of: fewer, if the last were told not so long ago.
     pub(super) fn unshared(&mut self, every: Duration) -> Option<LaneColumns> {
         let is_recent = |at: Instant| at.elapsed() < every;
-        if self.shared_at.is_some_and(is_recent) {
-            return None;
-        }
+        let from = match self.shared_at.is_some_and(is_recent) {
+            true => Self::SHARE_AT_ONCE_FROM,
+            false => Self::SHARE_FROM,
+        };
         let mut columns = LaneColumns::default();
         for (kind, priorities) in &mut self.lanes {
             for (priority, lane) in priorities {
-                if lane.low_water >= lane.shared.saturating_add(Self::SHARE_FROM) {
+                if lane.low_water >= lane.shared.saturating_add(from) {
                     lane.shared = lane.low_water;
                     columns.kinds.push(kind.clone());
                     columns.priorities.push(*priority);

@@ -57,7 +57,7 @@ pub(super) async fn close(
             .map_err(&failed)?;
         return Ok(());
     }
-    let mut transaction = store.begin().await.map_err(&failed)?;
+    let mut transaction = store.begin_upkeep().await.map_err(&failed)?;
     for statement in [
         &store.statements.lock_session,
         &store.statements.close_session,
@@ -73,7 +73,7 @@ pub(super) async fn close(
 
 pub(super) async fn rescue(store: &PostgresStore) -> Result<Vec<Crash>> {
     let failed = failed_to("rescue jobs");
-    let mut transaction = store.begin().await.map_err(&failed)?;
+    let mut transaction = store.begin_upkeep().await.map_err(&failed)?;
     let expired: Vec<i64> = sqlx::query(store.statements.expired_sessions.text())
         .try_map(|row: PgRow| row.try_get("id"))
         .fetch_all(&mut *transaction)
@@ -105,7 +105,7 @@ pub(super) async fn reconcile(
 ) -> Result<u64> {
     let failed = failed_to("reconcile the session");
     let (ids, claim_numbers) = key_columns(known);
-    let mut transaction = store.begin().await.map_err(&failed)?;
+    let mut transaction = store.begin_upkeep().await.map_err(&failed)?;
     sqlx::query(store.statements.lock_session.text())
         .bind(session.0)
         .execute(&mut *transaction)

@@ -51,6 +51,7 @@ macro_rules! statements {
 
 statements! {
     enqueue,
+    enqueue_one,
     enqueue_alike,
     open_session,
     renew_session,
@@ -70,6 +71,7 @@ statements! {
     settle_end,
     find_places,
     settle_keep,
+    complete,
     promote,
     publish_kinds,
     list_kinds,

@@ -1,7 +1,8 @@
 //! Jobs claimed ahead: a claim costs the same for one job as for many, so of jobs that are
 //! over soon, more are claimed than there are free slots.
 //!
-//! How many more, the worker's own pace says: as many as it finished within [`HORIZON`] of late.
+//! How many more, the worker's own pace says: as many as it finished within [`HORIZON`] of late,
+//! and no more than [`MOST_BYTES`] of payloads, as the last ones were.
 //! Jobs of a second each are not claimed ahead at all. Those that wait longer than
 //! [`LONGEST_WAIT`] all the same, because a handler suddenly takes its time, are given back.
 
@@ -22,6 +23,10 @@ use crate::store::ClaimedJob;
 /// How far ahead. Long beside the few milliseconds that a claim takes, short beside all that
 /// a person notices.
 const HORIZON: Duration = Duration::from_millis(20);
+
+/// How much memory they may take. A guess: little beside that of a server, and 16,000 payloads of
+/// 4 KiB.
+const MOST_BYTES: usize = 64 * 1024 * 1024;
 
 /// How long a job may wait that was claimed ahead. Fifty times what is expected.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
@@ -48,9 +53,11 @@ struct Waiting {
     since: Instant,
 }
 
-/// How fast a worker finishes jobs.
+/// How fast a worker finishes jobs, and how large they are.
 #[derive(Debug)]
 pub(super) struct Pace {
+    /// The mean payload of the last claim.
+    bytes: usize,
     finished: usize,
     at: Instant,
     per_second: f64,
@@ -124,10 +131,16 @@ impl Ahead {
 impl Pace {
     pub(super) fn new() -> Self {
         Self {
+            bytes: 0,
             finished: 0,
             at: Instant::now(),
             per_second: 0.0,
         }
+    }
+
+    pub(super) fn note_claimed(&mut self, jobs: &[ClaimedJob]) {
+        let bytes: usize = jobs.iter().map(|it| it.payload.bytes.len()).sum();
+        self.bytes = bytes.checked_div(jobs.len()).unwrap_or(self.bytes);
     }
 
     /// How many jobs the worker will finish within the horizon, by its pace of late.
@@ -145,6 +158,6 @@ impl Pace {
             reason = "neither negative nor beyond what a machine can do"
         )]
         let ahead = (self.per_second * HORIZON.as_secs_f64()) as usize;
-        ahead
+        ahead.min(MOST_BYTES / self.bytes.max(1))
     }
 }

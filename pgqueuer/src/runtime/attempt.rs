@@ -14,7 +14,9 @@ use tokio_util::{
 use tracing::{Instrument, warn};
 
 use super::{
+    LONGEST_CALL,
     ahead::Ahead,
+    in_time,
     minutes::Measured,
     panics,
     session::Session,
@@ -28,8 +30,9 @@ use crate::{
     outcome::Outcome,
     registry::{JobDescriptor, Registry, Start},
     resources::Resources,
-    store::{ClaimedJob, Settlement},
+    store::{ClaimedJob, Disposition, Settlement, Store, Work},
     telemetry,
+    tx::Home,
 };
 
 /// How long a handler may go on after it was cancelled, before it is dropped.
@@ -38,6 +41,7 @@ const CANCEL_GRACE: Duration = Duration::from_secs(1);
 /// Starts attempts, and knows those that run.
 #[derive(Clone, Debug)]
 pub(super) struct Attempts {
+    store: Arc<dyn Store>,
     registry: Arc<Registry>,
     resources: Arc<Resources>,
     settler: Settler,
@@ -51,12 +55,14 @@ pub(super) struct Attempts {
 
 impl Attempts {
     pub(super) fn new(
+        store: Arc<dyn Store>,
         registry: Arc<Registry>,
         resources: Arc<Resources>,
         settler: Settler,
         ahead: Ahead,
     ) -> Self {
         Self {
+            store,
             registry,
             resources,
             settler,
@@ -102,7 +108,8 @@ impl Attempts {
             return;
         };
         let began = Instant::now();
-        let end = self.run_handler(descriptor, &job, &session).await;
+        let home = Home::default();
+        let end = self.run_handler(descriptor, &job, &session, &home).await;
         let ran = began.elapsed();
         if session.lost.is_cancelled() {
             warn!("the lease was lost during this attempt; its result is dropped");
@@ -110,7 +117,61 @@ impl Attempts {
             return;
         }
         let verdict = Verdict::of(descriptor, &job, end);
-        self.settle(&job, session, verdict, ran).await;
+        if verdict.settled != Settled::Completed || !self.registry.is_transactional(&job.kind) {
+            // Before the result: what the handler wrote is gone when the job runs again.
+            drop(home.take());
+            self.settle(&job, session, verdict, ran).await;
+            return;
+        }
+        let completed = self.complete(&job, &session, &verdict, home.take()).await;
+        match completed {
+            Ok(true) => {
+                let measured = measured(&job, ran);
+                self.settler
+                    .completed_elsewhere(&session, job.key, &measured);
+            }
+            Ok(false) => {
+                warn!(
+                    "the job is no longer held by this session; what its handler wrote was \
+                     rolled back"
+                );
+                self.settler.lost(&session, job.key);
+            }
+            // If the commit went through after all, nobody finds the job, and this is refused.
+            Err(message) => {
+                let end = End::Outcome(Outcome::Failed(message));
+                let verdict = Verdict::of(descriptor, &job, end);
+                self.settle(&job, session, verdict, ran).await;
+            }
+        }
+    }
+
+    /// Completes a job in the transaction of its handler. `false` if others have the job now.
+    async fn complete(
+        &self,
+        job: &ClaimedJob,
+        session: &Session,
+        verdict: &Verdict,
+        work: Option<Box<dyn Work>>,
+    ) -> Result<bool, String> {
+        let Some(work) = work else {
+            return Err(
+                "the `Tx` was still somewhere else when the handler returned, so nothing could \
+                 be committed; keep it in the handler"
+                    .to_owned(),
+            );
+        };
+        let Disposition::End { retain, .. } = verdict.disposition else {
+            return Err("only a job that has ended is completed".to_owned());
+        };
+        let completing = work.complete(session.id, job.key, retain);
+        let completed = in_time(LONGEST_CALL, completing).await;
+        completed.map_err(|error| {
+            format!(
+                "the handler's transaction was not committed: {}",
+                Chain(&error)
+            )
+        })
     }
 
     /// Gives back a job that was not begun.
@@ -129,12 +190,7 @@ impl Attempts {
             disposition: verdict.disposition,
             failure: verdict.failure,
         };
-        let measured = Measured {
-            kind: job.kind.clone(),
-            waited: job.waited,
-            ran,
-        };
-        place.send(session, settlement, verdict.settled, measured);
+        place.send(session, settlement, verdict.settled, measured(job, ran));
     }
 
     async fn run_handler(
@@ -142,6 +198,7 @@ impl Attempts {
         descriptor: &JobDescriptor,
         job: &ClaimedJob,
         session: &Session,
+        home: &Home,
     ) -> End {
         let cancellation = CancellationToken::new();
         let timeout = descriptor.options.timeout;
@@ -157,9 +214,16 @@ impl Attempts {
             deadline: timeout.and_then(|it| Instant::now().checked_add(it)),
             cancellation: cancellation.clone(),
             resources: Arc::clone(&self.resources),
+            transaction: home.clone(),
         });
         // Decoding is within: a `Deserialize` of the user's may panic, too.
         let handler = panics::catch(async {
+            if self.registry.is_transactional(&job.kind) {
+                match self.store.begin().await {
+                    Ok(work) => home.put(work),
+                    Err(error) => return End::NotBegun(Chain(&error).to_string()),
+                }
+            }
             match descriptor.start(&job.payload, context) {
                 Ok(Start::Running(handler)) => End::Outcome(handler.await),
                 Ok(Start::Undecodable(error)) => End::Undecodable(Chain(&error).to_string()),
@@ -241,6 +305,14 @@ impl Attempts {
 
     /// How long cancelled handlers may take, and their results to find a place in a batch.
     const LAST_WAIT: Duration = Duration::from_secs(3);
+}
+
+fn measured(job: &ClaimedJob, ran: Duration) -> Measured {
+    Measured {
+        kind: job.kind.clone(),
+        waited: job.waited,
+        ran,
+    }
 }
 
 async fn sleep_for(timeout: Option<Duration>) {

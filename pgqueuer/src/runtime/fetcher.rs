@@ -248,6 +248,7 @@ impl Fetcher {
         session.set_unsure(false);
 
         let claimed = jobs.len();
+        self.pace.note_claimed(&jobs);
         if look == Look::Everywhere {
             outlook.looked_everywhere = Instant::now();
             outlook.look_took = began.elapsed();

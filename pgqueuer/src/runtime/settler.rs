@@ -48,6 +48,7 @@ pub(super) struct Settler {
     results: mpsc::Sender<Finished>,
     unwritten: Arc<Unwritten>,
     report: Arc<Mutex<Report>>,
+    minutes: Minutes,
     finish: CancellationToken,
 }
 
@@ -133,6 +134,7 @@ impl Settler {
             results: sender,
             unwritten: Arc::default(),
             report: Arc::default(),
+            minutes: minutes.clone(),
             finish: CancellationToken::new(),
         };
         let writer = Writer {
@@ -158,6 +160,26 @@ impl Settler {
 
     pub(super) fn count(&self, settled: Settled) {
         lock(&self.report).count(settled);
+    }
+
+    /// Takes note of a job that was completed in the transaction of its handler.
+    pub(super) fn completed_elsewhere(
+        &self,
+        session: &Session,
+        key: ClaimKey,
+        measured: &Measured,
+    ) {
+        session.written([key].into_iter());
+        let completed = Settled::Completed;
+        self.minutes
+            .count(session.id, [(completed, measured)].into_iter());
+        self.count(completed);
+    }
+
+    /// Takes note of a job whose transaction was rolled back, since others have it now.
+    pub(super) fn lost(&self, session: &Session, key: ClaimKey) {
+        session.written([key].into_iter());
+        self.count(Settled::Lost);
     }
 
     /// Waits until everything handed in so far is written.

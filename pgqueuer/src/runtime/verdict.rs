@@ -16,6 +16,9 @@ use crate::{
 /// The longest wait that a handler can ask for: any store can add it to the time.
 const LONGEST_WAIT: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
+/// How long a job waits for which there was no transaction. A guess: long enough not to spin.
+const WITHOUT_TRANSACTION: Duration = Duration::from_secs(1);
+
 /// The longest message and the longest backtrace that are kept, in bytes.
 const MAX_MESSAGE_BYTES: usize = 8 * 1024;
 const MAX_BACKTRACE_BYTES: usize = 16 * 1024;
@@ -24,6 +27,8 @@ const MAX_BACKTRACE_BYTES: usize = 16 * 1024;
 pub(super) enum End {
     Outcome(Outcome),
     Undecodable(String),
+    /// The handler was not called: there was no transaction for it.
+    NotBegun(String),
     Panicked(panics::Caught),
     TimedOut,
     /// The worker stops, or has lost the job.
@@ -96,6 +101,19 @@ fn judge(descriptor: &JobDescriptor, job: &ClaimedJob, end: End) -> Verdict {
         End::CutOff => {
             debug!("cut off; giving the job back");
             return Verdict::give_back();
+        }
+        End::NotBegun(message) => {
+            warn!(
+                error = message,
+                "no transaction for the handler; giving the job back"
+            );
+            return Verdict {
+                disposition: Disposition::Again {
+                    after: WITHOUT_TRANSACTION,
+                    attempted: Attempted::GivenBack,
+                },
+                ..Verdict::give_back()
+            };
         }
         End::Undecodable(message) => {
             warn!(

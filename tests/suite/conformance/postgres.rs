@@ -4,6 +4,7 @@ mod claim_plan;
 mod enqueue_function;
 mod history_days;
 mod marks;
+mod own_transactions;
 mod places;
 mod plans;
 mod ringing;

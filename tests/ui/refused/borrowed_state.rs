@@ -20,4 +20,9 @@ async fn search(#[inject] index: &pgqueuer::PgQueuer) {
     let _ = index;
 }
 
+#[job]
+async fn pay(tx: &mut pgqueuer::Tx) {
+    let _ = tx;
+}
+
 fn main() {}

@@ -38,12 +38,13 @@ const RULES: [(&[&str], &[&str]); 5] = [
 ];
 
 /// Where `sqlx` may be named: users enqueue in their own transactions, and bring their pool.
-const ON_SQLX: [&str; 5] = [
+const ON_SQLX: [&str; 6] = [
     "postgres.rs",
     "postgres/",
     "handle.rs",
     "enqueue.rs",
     "enqueue/",
+    "tx.rs",
 ];
 
 /// Where tasks may be spawned: what nobody owns, nobody stops.

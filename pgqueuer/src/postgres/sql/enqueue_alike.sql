@@ -4,7 +4,8 @@
 -- $1 kind text, $2 priority smallint, $3 codec text, $4 payloads bytea[]
 --
 -- Takes a transaction id before the first position: the marks of the lanes wait for positions
--- by the transactions that took them. Ids are given out in the order of the array.
+-- by the transactions that took them. Ids are given out in the order of the array. Rings when
+-- all are inserted.
 WITH inserted AS (
     INSERT INTO pgqueuer.jobs (id, position, kind, priority, state, codec, payload)
     SELECT entering.id, entering.id, $1, $2, 'available', $3::text::pgqueuer.payload_codec, entering.payload
@@ -18,19 +19,6 @@ WITH inserted AS (
 done AS MATERIALIZED (
     SELECT array_agg(id ORDER BY id) AS ids
     FROM inserted
-),
-new_lane AS (
-    INSERT INTO pgqueuer.lanes (kind, priority)
-    SELECT $1, $2
-    WHERE NOT EXISTS (
-        SELECT
-        FROM pgqueuer.lanes AS lane
-        WHERE lane.kind = $1
-          AND lane.priority = $2
-    )
-    RETURNING kind
 )
-SELECT
-    done.ids,
-    pgqueuer.ring(CASE WHEN EXISTS (SELECT FROM new_lane) THEN 'lanes' ELSE '' END)::text
+SELECT done.ids, pgqueuer.ring('', $1, $2)::text
 FROM done;
