@@ -289,6 +289,16 @@ COMMENT ON FUNCTION pgqueuer.tend_history IS
 -- A function that runs with the rights of its owner is for those who are granted it.
 REVOKE EXECUTE ON FUNCTION pgqueuer.tend_history FROM PUBLIC;
 
+-- Fails, for a claim by a session that is over. The condition is what workers go by.
+CREATE FUNCTION pgqueuer.refuse_claim(session bigint) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+    BEGIN
+        RAISE EXCEPTION 'pgqueuer: session % is over: its lease has run out, or it was closed', session
+            USING ERRCODE = 'PQ001';
+    END
+    $$;
+
 -- Wakes the idle workers, once the transaction commits. The news is '' for available jobs,
 -- 'scheduled' for jobs that are not due, and 'lanes' for the first job of a lane, which is added
 -- for who names it.

@@ -8,6 +8,7 @@ mod claim;
 mod dedicated;
 mod enqueue;
 mod failure;
+mod gather;
 mod history;
 mod lanes;
 mod migrate;
@@ -26,7 +27,10 @@ pub use schema_name::SchemaName;
 pub(crate) use statements::Statements;
 pub(crate) use work::PostgresWork;
 
-use std::{sync::OnceLock, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -46,15 +50,18 @@ use crate::{
 };
 use bell::PostgresBell;
 use dedicated::Dedicated;
+use gather::Gathering;
 use lanes::Lanes;
 
 /// Keeps jobs in PostgreSQL 14 or later.
 #[derive(Debug)]
 pub struct PostgresStore {
     schema: SchemaName,
-    statements: Statements,
+    statements: Arc<Statements>,
     /// The application's pool: producers enqueue through it.
     pool: PgPool,
+    /// Those who enqueue at the same time.
+    gathering: Arc<Gathering>,
     /// For claims, and nothing else.
     claiming: OnceLock<Dedicated>,
     /// For results, and nothing else.
@@ -74,8 +81,10 @@ impl PostgresStore {
     /// Uses `schema` over `pool`. Connects to nothing yet.
     #[must_use]
     pub fn new(pool: PgPool, schema: SchemaName) -> Self {
+        let statements = Arc::new(Statements::render(&schema));
         Self {
-            statements: Statements::render(&schema),
+            gathering: Arc::new(Gathering::new(pool.clone(), Arc::clone(&statements))),
+            statements,
             claiming: OnceLock::new(),
             settling: OnceLock::new(),
             control: OnceLock::new(),
@@ -204,7 +213,7 @@ impl Store for PostgresStore {
     }
 
     async fn enqueue(&self, jobs: &[JobToEnqueue]) -> Result<Vec<JobId>> {
-        enqueue(&self.pool, &self.statements, jobs).await
+        self.gathering.enqueue(jobs).await
     }
 
     async fn open_session(&self, worker: &str, lease: Duration) -> Result<SessionId> {

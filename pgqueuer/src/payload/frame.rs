@@ -9,12 +9,17 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-use super::{Codec, Payload, binary};
+use super::{
+    Codec, Payload,
+    binary::{self, Comparison},
+};
 use crate::error::{Error, Result};
 
 const VERSION: u8 = 1;
 const BINCODE: u8 = 1;
 const JSON: u8 = 2;
+/// The bytes that hold the length of a value.
+const LENGTH: usize = size_of::<u32>();
 
 /// Writes a framed payload, argument by argument. Used by generated code.
 #[derive(Debug)]
@@ -27,10 +32,10 @@ impl FrameWriter {
     /// Starts the payload of a job of this kind.
     #[must_use]
     pub fn new(kind: &'static str) -> Self {
-        Self {
-            kind,
-            bytes: vec![VERSION],
-        }
+        // Room for most payloads.
+        let mut bytes = Vec::with_capacity(64);
+        bytes.push(VERSION);
+        Self { kind, bytes }
     }
 
     /// Adds an argument as bincode, or as JSON if bincode does not carry it.
@@ -38,18 +43,36 @@ impl FrameWriter {
     /// # Errors
     ///
     /// See [`json_argument`](Self::json_argument).
-    pub fn argument<T>(self, name: &str, value: &T) -> Result<Self>
+    pub fn argument<T>(mut self, name: &str, value: &T) -> Result<Self>
     where
         T: Serialize + DeserializeOwned,
     {
-        match bincode(value) {
-            Bincode::Same(encoded) => self.push(name, BINCODE, &encoded),
-            Bincode::Reordered(encoded) => match self.encode_json(name, value) {
-                Ok(json) => self.push(name, JSON, &json),
-                Err(_) => self.push(name, BINCODE, &encoded),
+        let begin = self.bytes.len();
+        let at = self.head(name, BINCODE)?;
+        let back = self.append_bincode(value, at);
+        let json = match back {
+            Some(Comparison::Same) => return self.close(name, at),
+            // As a hash map does, whose order differs each time. JSON is the safer way for it,
+            // if JSON has one: its keys must be text.
+            Some(Comparison::SameLength) => match self.encode_json(name, value) {
+                Ok(json) => json,
+                Err(_) => return self.close(name, at),
             },
-            Bincode::Different => self.json_argument(name, value),
-        }
+            Some(Comparison::Different) | None => self.encode_json(name, value)?,
+        };
+        self.bytes.truncate(begin);
+        self.push(name, JSON, &json)
+    }
+
+    /// Writes a value, and how it comes back if it does.
+    fn append_bincode<T>(&mut self, value: &T, at: usize) -> Option<Comparison>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        binary::append(value, &mut self.bytes).ok()?;
+        let encoded = &self.bytes[at..];
+        let decoded = binary::decode(PhantomData::<T>, encoded).ok()?;
+        binary::compare(&decoded, encoded).ok()
     }
 
     /// Adds an argument as JSON.
@@ -98,42 +121,33 @@ impl FrameWriter {
     }
 
     fn push(mut self, name: &str, codec: u8, value: &[u8]) -> Result<Self> {
-        let (Ok(name_length), Ok(length)) = (u8::try_from(name.len()), u32::try_from(value.len()))
-        else {
-            return Err(Error::payload(format!(
-                "argument `{name}` of job `{}` is too large",
-                self.kind
-            )));
-        };
+        let at = self.head(name, codec)?;
+        self.bytes.extend_from_slice(value);
+        self.close(name, at)
+    }
+
+    /// Writes what comes before a value. Returns where the value begins.
+    fn head(&mut self, name: &str, codec: u8) -> Result<usize> {
+        let name_length = u8::try_from(name.len()).map_err(|_| self.too_large(name))?;
         self.bytes.push(name_length);
         self.bytes.extend_from_slice(name.as_bytes());
         self.bytes.push(codec);
-        self.bytes.extend_from_slice(&length.to_le_bytes());
-        self.bytes.extend_from_slice(value);
+        self.bytes.extend_from_slice(&[0; LENGTH]);
+        Ok(self.bytes.len())
+    }
+
+    /// Writes the length of a value that began at `at`.
+    fn close(mut self, name: &str, at: usize) -> Result<Self> {
+        let length = u32::try_from(self.bytes.len() - at).map_err(|_| self.too_large(name))?;
+        self.bytes[at - LENGTH..at].copy_from_slice(&length.to_le_bytes());
         Ok(self)
     }
-}
 
-/// A value as bincode, by how it comes back.
-enum Bincode {
-    Same(Vec<u8>),
-    /// Of the same length, as a hash map does, whose order differs each time. JSON is the
-    /// safer way for it, if JSON has one: its keys must be text.
-    Reordered(Vec<u8>),
-    Different,
-}
-
-fn bincode<T: Serialize + DeserializeOwned>(value: &T) -> Bincode {
-    let there_and_back = || {
-        let encoded = binary::encode(value).ok()?;
-        let decoded = binary::decode(PhantomData::<T>, &encoded).ok()?;
-        let again = binary::encode(&decoded).ok()?;
-        Some((encoded, again))
-    };
-    match there_and_back() {
-        Some((encoded, again)) if encoded == again => Bincode::Same(encoded),
-        Some((encoded, again)) if encoded.len() == again.len() => Bincode::Reordered(encoded),
-        Some(_) | None => Bincode::Different,
+    fn too_large(&self, name: &str) -> Error {
+        Error::payload(format!(
+            "argument `{name}` of job `{}` is too large",
+            self.kind
+        ))
     }
 }
 

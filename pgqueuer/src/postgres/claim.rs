@@ -52,11 +52,18 @@ pub(super) async fn claim(
     if !request.bounds.is_empty() {
         query = query.bind(groups).bind(limits);
     }
-    let mut claimed = query
+    let claimed = query
         .try_map(|row| rows::claimed(&row))
         .fetch_all(lent.connection())
-        .await
-        .map_err(&failed)?;
+        .await;
+    let mut claimed = match claimed {
+        // Nothing is noted: there is something, for others.
+        Err(error) if is_refused(&error) => {
+            lent.give_back();
+            return Ok(Vec::new());
+        }
+        claimed => claimed.map_err(&failed)?,
+    };
     lent.give_back();
 
     let read: Vec<(String, i16)> = columns.kinds.into_iter().zip(columns.priorities).collect();
@@ -64,6 +71,12 @@ pub(super) async fn claim(
     // UPDATE … RETURNING keeps no order.
     claimed.sort_unstable_by_key(|row| (Reverse(row.job.priority), row.position));
     Ok(claimed.into_iter().map(|row| row.job).collect())
+}
+
+/// Whether the session is over; see `pgqueuer.refuse_claim` in the schema.
+fn is_refused(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|it| it.code());
+    code.is_some_and(|it| it == "PQ001")
 }
 
 /// Learns which lanes are in use, and how far they are settled; tells others what is known here.
@@ -87,7 +100,7 @@ async fn survey(
             .fetch_one(&mut *connection)
             .await
             .map_err(&failed)?;
-        lanes.with(|book| book.pass(horizon));
+        lanes.with(|book| book.pass(&horizon));
     }
     if let Some(marks) = lanes.with(|book| book.unshared(SHARE_EVERY)) {
         share(connection, statements, marks).await?;

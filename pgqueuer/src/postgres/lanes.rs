@@ -55,12 +55,13 @@ struct Lane {
 }
 
 /// How far positions are settled: committed, or rolled back.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Horizons {
-    /// None was looked at yet.
-    is_new: bool,
+    /// How far positions had been given out at the last horizon: before the next one, so all
+    /// of them by transactions that the next one knows of.
+    given_out: Option<i64>,
     /// `position` is settled when no transaction before `next` is under way.
-    pending: Option<HorizonRow>,
+    pending: Option<Pending>,
     settled: i64,
     /// Settled one horizon earlier: so that the claims are over, too, that were under way when
     /// the line was last read up to there.
@@ -68,16 +69,10 @@ struct Horizons {
     has_claimed: bool,
 }
 
-impl Default for Horizons {
-    fn default() -> Self {
-        Self {
-            is_new: true,
-            pending: None,
-            settled: 0,
-            long_settled: 0,
-            has_claimed: false,
-        }
-    }
+#[derive(Debug)]
+struct Pending {
+    next: i64,
+    position: i64,
 }
 
 /// The lanes of one claim, as the columns that go into the statement.
@@ -139,27 +134,30 @@ impl LaneBook {
     /// Whether a horizon would move a mark.
     pub(super) fn wants_horizon(&self) -> bool {
         let horizons = &self.horizons;
-        horizons.is_new || horizons.has_claimed || horizons.long_settled < horizons.settled
+        let is_behind = horizons.given_out.is_none_or(|it| horizons.settled < it);
+        is_behind || horizons.has_claimed || horizons.long_settled < horizons.settled
     }
 
-    pub(super) fn pass(&mut self, horizon: HorizonRow) {
+    pub(super) fn pass(&mut self, horizon: &HorizonRow) {
         let horizons = &mut self.horizons;
-        horizons.is_new = false;
+        let Some(position) = horizons.given_out.replace(horizon.position) else {
+            return;
+        };
         let pending = horizons.pending.take();
         let settled = match pending {
             // Nothing is under way at all.
-            _ if horizon.oldest >= horizon.next => horizon.position,
+            _ if horizon.oldest >= horizon.next => position,
             Some(pending) if horizon.oldest < pending.next => {
                 horizons.pending = Some(pending);
                 return;
             }
-            Some(pending) => {
-                horizons.pending = Some(horizon);
+            pending => {
+                horizons.pending = Some(Pending {
+                    next: horizon.next,
+                    position,
+                });
+                let Some(pending) = pending else { return };
                 pending.position
-            }
-            None => {
-                horizons.pending = Some(horizon);
-                return;
             }
         };
         horizons.has_claimed = false;
@@ -275,5 +273,75 @@ impl Lane {
         };
         self.low_water = self.low_water.max(done);
         self.cursor = self.cursor.max(self.low_water);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn book() -> LaneBook {
+        let mut book = LaneBook::default();
+        book.learn(vec![LaneRow {
+            kind: "mail".to_owned(),
+            priority: 0,
+            low_water: 0,
+        }]);
+        book
+    }
+
+    /// A look at the whole lane finds nothing; where its mark is then.
+    fn mark_after_a_look(book: &mut LaneBook, horizon: HorizonRow) -> i64 {
+        book.pass(&horizon);
+        let request = ClaimRequest {
+            session: crate::store::SessionId(1),
+            kinds: &["mail"],
+            limit: 10,
+            bounds: &[],
+            look: Look::Everywhere,
+        };
+        book.note(&request, &[("mail".to_owned(), 0)], &[]);
+        book.lanes["mail"][&0].low_water
+    }
+
+    fn horizon(oldest: i64, next: i64, position: i64) -> HorizonRow {
+        HorizonRow {
+            oldest,
+            next,
+            position,
+        }
+    }
+
+    #[test]
+    fn marks_follow_when_nothing_is_under_way() {
+        let mut book = book();
+        let marks = [1, 2, 3, 4].map(|_| mark_after_a_look(&mut book, horizon(700, 700, 50)));
+        assert_eq!(marks, [0, 0, 50, 50]);
+        assert!(!book.wants_horizon());
+    }
+
+    /// The transaction 700 begins after the snapshot of the first horizon, takes position 51
+    /// before that horizon reads how far positions have been given out, and is slow to commit.
+    #[test]
+    fn marks_wait_for_who_took_a_position_right_after_the_snapshot() {
+        let mut book = book();
+        mark_after_a_look(&mut book, horizon(700, 700, 50));
+        mark_after_a_look(&mut book, horizon(700, 700, 51));
+        for _ in 0..5 {
+            let mark = mark_after_a_look(&mut book, horizon(700, 720, 60));
+            assert!(mark <= 50, "{mark}");
+        }
+        let marks = [1, 2, 3, 4].map(|_| mark_after_a_look(&mut book, horizon(730, 730, 60)));
+        assert_eq!(marks[3], 60);
+    }
+
+    #[test]
+    fn marks_move_on_while_there_is_always_something_under_way() {
+        let mut book = book();
+        let mut mark = 0;
+        for n in 1..10 {
+            mark = mark_after_a_look(&mut book, horizon(700 + n * 10, 715 + n * 10, n * 100));
+        }
+        assert!(mark >= 300, "{mark}");
     }
 }

@@ -104,7 +104,11 @@ impl Fetcher {
             }
             patience.reset();
 
-            if outlook.is_dry() && self.mode == Mode::Drain {
+            // A slot may have become free just after the last job that was begun.
+            self.begin_waiting();
+            if self.ahead.len() > 0 {
+                self.wait_for_room(&mut outlook, stop).await;
+            } else if outlook.is_dry() && self.mode == Mode::Drain {
                 if self.is_drained(&mut outlook, stop).await {
                     return;
                 }
@@ -318,14 +322,17 @@ impl Fetcher {
             return false;
         }
         self.settler.flushed().await;
+        let session = self.sessions.current().id;
         let settled = async {
             let promotion = in_time(LONGEST_CALL, self.store.promote(Self::PROMOTE)).await?;
             // What was settled may have become available again.
             let claimed = self.claim_round(outlook).await?;
             // A job that was claimed just now may be through already, and not yet written.
             let nothing_left = promotion.promoted == 0 && claimed == 0;
-            // A session that is gone claims nothing either.
-            Ok::<bool, Error>(nothing_left && self.sessions.is_alive().await?)
+            // A session that is gone claims nothing either, and another one may have begun since.
+            let is_alive = self.sessions.is_alive().await?;
+            let is_same = self.sessions.current().id == session;
+            Ok::<bool, Error>(nothing_left && is_alive && is_same)
         };
         match settled.await {
             Ok(is_drained) => is_drained,

@@ -38,6 +38,12 @@ pub(super) struct Rest {
     is_new: bool,
 }
 
+/// What to do after a step.
+enum Next {
+    Rest,
+    Look,
+}
+
 enum State {
     /// It looks by itself.
     Unarmed,
@@ -70,13 +76,17 @@ impl Rest {
             LONGEST_CALL,
             self.step(store, sessions.current().id, wakeups, found),
         );
-        if let Err(error) = step.await {
-            // The next claim fails, too, and says so.
-            tracing::debug!(error = %Chain(&error), "failed to arm the bell");
-            self.state = State::Unarmed;
-            wakeups.set_armed(false);
-            wakeups.next().await;
-            return;
+        match step.await {
+            Ok(Next::Rest) => {}
+            Ok(Next::Look) => return,
+            Err(error) => {
+                // The next claim fails, too, and says so.
+                tracing::debug!(error = %Chain(&error), "failed to arm the bell");
+                self.state = State::Unarmed;
+                wakeups.set_armed(false);
+                wakeups.next().await;
+                return;
+            }
         }
         match &mut self.state {
             State::Unarmed => tokio::time::sleep(LOOK_EVERY).await,
@@ -98,7 +108,7 @@ impl Rest {
         session: SessionId,
         wakeups: &Wakeups,
         found: Instant,
-    ) -> Result<()> {
+    ) -> Result<Next> {
         let is_rung_too_often = self.is_rung_too_often(wakeups);
         match self.state {
             State::Unarmed if found.elapsed() > LOOK_IN_VAIN || self.is_new => {
@@ -121,11 +131,13 @@ impl Rest {
             State::Arming(_, horizon, _) => {
                 if store.has_passed(horizon).await? {
                     self.state = State::Armed(session);
+                    // What the last of those has written came after the last look.
+                    return Ok(Next::Look);
                 }
             }
             State::Armed(_) => {}
         }
-        Ok(())
+        Ok(Next::Rest)
     }
 
     fn is_rung_too_often(&mut self, wakeups: &Wakeups) -> bool {

@@ -26,10 +26,13 @@ const BATCH: u32 = 5000;
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 /// How long the minutes are kept.
 const KEEP_MINUTES: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-/// How often jobs are looked for that claims have passed by. It reads dead index entries, which
-/// may be many millions while an old snapshot keeps vacuum from removing them, and nearly always
-/// for nothing: who noticed a claim that failed has looked already.
-const REQUEUE_EVERY: Duration = Duration::from_secs(600);
+/// How often jobs are looked for that claims have passed by, nearly always for nothing: who
+/// noticed a claim that failed has looked already. It reads dead index entries, which may be many
+/// millions while an old snapshot keeps vacuum from removing them, so it takes its time: a
+/// thousandth of it.
+const REQUEUE_EVERY: Duration = Duration::from_secs(30);
+const REQUEUE_SHARE: u32 = 1000;
+const REQUEUE_AT_LEAST_EVERY: Duration = Duration::from_secs(600);
 /// The shortest time between two looks for due jobs, however often the bell rings.
 const BETWEEN_PROMOTIONS: Duration = Duration::from_millis(10);
 /// The shortest wait for a job that is about to be due.
@@ -45,11 +48,7 @@ pub(super) async fn run(
 ) {
     let promoting = promote(&*store, wakeups, &stop);
     let rescuing = every(config.lease / 3, &stop, || rescue(&*store, &sessions));
-    let requeuing = async {
-        let first = tokio::time::sleep(spread(REQUEUE_EVERY, 0.2));
-        stop.run_until_cancelled(first).await;
-        every(REQUEUE_EVERY, &stop, || requeue_stranded(&*store)).await;
-    };
+    let requeuing = requeue_stranded(&*store, &stop);
     let forgetting = every(FORGET_EVERY, &stop, || forget(&*store));
     tokio::join!(promoting, rescuing, forgetting, requeuing);
 }
@@ -135,12 +134,23 @@ async fn rescue(store: &dyn Store, sessions: &Sessions) -> Result<()> {
 
 /// Claims that were rolled back leave jobs behind where nobody looks. Who noticed has mended
 /// that already; this is for those that nobody did.
-async fn requeue_stranded(store: &dyn Store) -> Result<()> {
-    let requeued = in_time(LONGEST_CALL, store.requeue_stranded()).await?;
-    if requeued > 0 {
-        warn!(requeued, "found jobs that claims had passed by");
+async fn requeue_stranded(store: &dyn Store, stop: &CancellationToken) {
+    let mut wait = REQUEUE_EVERY;
+    loop {
+        let pause = tokio::time::sleep(spread(wait, 0.2));
+        if stop.run_until_cancelled(pause).await.is_none() {
+            return;
+        }
+        let began = Instant::now();
+        let requeuing = in_time(LONGEST_CALL, store.requeue_stranded());
+        match stop.run_until_cancelled(requeuing).await {
+            None => return,
+            Some(Ok(0)) => {}
+            Some(Ok(requeued)) => warn!(requeued, "found jobs that claims had passed by"),
+            Some(Err(error)) => warn!(error = %Chain(&error), "upkeep failed"),
+        }
+        wait = (began.elapsed() * REQUEUE_SHARE).clamp(REQUEUE_EVERY, REQUEUE_AT_LEAST_EVERY);
     }
-    Ok(())
 }
 
 /// Prepares the history for what this worker will finish. If that fails, its records go where

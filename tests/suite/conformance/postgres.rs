@@ -2,6 +2,7 @@
 
 mod claim_plan;
 mod enqueue_function;
+mod gathering;
 mod history_days;
 mod marks;
 mod own_transactions;

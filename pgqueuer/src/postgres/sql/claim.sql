@@ -7,6 +7,9 @@
 -- no row that it does not take. MATERIALIZED is a fence: a plan that folds the LIMIT into
 -- the UPDATE can claim more. The rows that were locked are found again by their place on
 -- the page, which cannot change while they are.
+--
+-- Fails if the session is over and there is something to claim: who is told that there is
+-- nothing would no longer look there.
 WITH taken AS MATERIALIZED (
     SELECT job.place
     FROM unnest($2::text[], $3::smallint[], $4::bigint[]) AS lane (kind, priority, cursor)
@@ -41,7 +44,11 @@ SET claimed_by = $1,
     claim_number = job.claim_number + 1,
     attempt = job.attempt + 1
 WHERE job.ctid = ANY (ARRAY(SELECT place FROM taken))
-  AND EXISTS (SELECT FROM live)
+  AND CASE
+      WHEN EXISTS (SELECT FROM live) THEN true
+      WHEN NOT EXISTS (SELECT FROM taken) THEN false
+      ELSE pgqueuer.refuse_claim($1)
+  END
 RETURNING
     job.id,
     job.claim_number,

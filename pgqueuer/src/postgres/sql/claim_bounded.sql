@@ -53,7 +53,11 @@ SET claimed_by = $1,
     claim_number = job.claim_number + 1,
     attempt = job.attempt + 1
 WHERE job.ctid = ANY (ARRAY(SELECT place FROM taken))
-  AND EXISTS (SELECT FROM live)
+  AND CASE
+      WHEN EXISTS (SELECT FROM live) THEN true
+      WHEN NOT EXISTS (SELECT FROM taken) THEN false
+      ELSE pgqueuer.refuse_claim($1)
+  END
 RETURNING
     job.id,
     job.claim_number,

@@ -1,6 +1,8 @@
 -- Ends a session, and gives back these jobs, which are all that it holds, at no attempt.
 --
 -- $1 session bigint, $2 ids bigint[], $3 claim_numbers integer[]
+--
+-- Takes a transaction id before the first position, as enqueue.sql does.
 WITH closed AS (
     DELETE FROM pgqueuer.sessions
     WHERE id = $1
@@ -15,6 +17,7 @@ given_back AS (
     WHERE job.id = held.id
       AND job.claimed_by = $1
       AND job.claim_number = held.claim_number
+      AND pg_current_xact_id() IS NOT NULL
     RETURNING job.id
 ),
 -- Once, and only if there is something to ring for.

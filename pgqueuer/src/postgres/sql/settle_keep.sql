@@ -4,12 +4,14 @@
 -- $5 delays float8[] (seconds), $6 attempts_given_back smallint[] (0 or 1), $7 failures jsonb[] (or NULL)
 --
 -- Fenced by session and claim number, as settle_end.sql is. A job that becomes available
--- goes to the end of its line: nothing may reappear behind the cursors of other workers.
--- Returns the claims that were settled.
+-- goes to the end of its line: nothing may reappear behind the cursors of other workers. Takes a
+-- transaction id before the first position, as enqueue.sql does. Returns the claims that were
+-- settled.
 WITH settled AS (
     SELECT *
     FROM unnest($2::bigint[], $3::integer[], $4::text[], $5::float8[], $6::smallint[], $7::jsonb[])
         AS settled (id, claim_number, state, delay, given_back, failure)
+    WHERE pg_current_xact_id() IS NOT NULL
 ),
 kept AS (
     UPDATE pgqueuer.jobs AS job
