@@ -100,7 +100,7 @@ async fn survey(
             .fetch_one(&mut *connection)
             .await
             .map_err(&failed)?;
-        lanes.with(|book| book.pass(&horizon));
+        lanes.with(|book| book.pass(horizon));
     }
     if let Some(marks) = lanes.with(|book| book.unshared(SHARE_EVERY)) {
         share(connection, statements, marks).await?;

@@ -94,11 +94,14 @@ where
         [payload] => query.bind(payload),
         _ => query.bind(alike.payloads),
     };
-    query
+    let mut ids = query
         .try_map(|row| rows::job_ids(&row))
         .fetch_one(executor)
         .await
-        .map_err(failed_to("enqueue jobs"))
+        .map_err(failed_to("enqueue jobs"))?;
+    // They are, as it happens. To ask the database for it costs a tenth of a microsecond each.
+    ids.sort_unstable();
+    Ok(ids)
 }
 
 pub(super) fn headers_column(headers: &Headers) -> Option<Json<&Headers>> {

@@ -138,7 +138,7 @@ impl LaneBook {
         is_behind || horizons.has_claimed || horizons.long_settled < horizons.settled
     }
 
-    pub(super) fn pass(&mut self, horizon: &HorizonRow) {
+    pub(super) fn pass(&mut self, horizon: HorizonRow) {
         let horizons = &mut self.horizons;
         let Some(position) = horizons.given_out.replace(horizon.position) else {
             return;
@@ -292,7 +292,7 @@ mod tests {
 
     /// A look at the whole lane finds nothing; where its mark is then.
     fn mark_after_a_look(book: &mut LaneBook, horizon: HorizonRow) -> i64 {
-        book.pass(&horizon);
+        book.pass(horizon);
         let request = ClaimRequest {
             session: crate::store::SessionId(1),
             kinds: &["mail"],

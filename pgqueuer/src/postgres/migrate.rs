@@ -263,12 +263,17 @@ async fn refuse_damaged(connection: &mut PgConnection, schema: &SchemaName) -> R
     ))
 }
 
-/// Whatever else was changed by hand: a statement that it spoils does not prepare.
+/// Whatever else was changed by hand: a statement that it spoils does not prepare. All in one
+/// round trip, since each worker does it when it starts; only what is wrong is looked for.
 async fn refuse_changed(
     connection: &mut PgConnection,
     schema: &SchemaName,
     statements: &Statements,
 ) -> Result<()> {
+    let checked = connection.execute(sqlx::raw_sql(statements.check())).await;
+    let Err(problem) = checked else {
+        return Ok(());
+    };
     for (name, statement) in statements.all() {
         let text = statement.text().into_sql_str();
         if let Err(error) = (&mut *connection).prepare(text).await {
@@ -282,7 +287,7 @@ async fn refuse_changed(
             .because(error));
         }
     }
-    Ok(())
+    Err(failed_to("check the schema")(problem))
 }
 
 /// The version that is installed, if any.

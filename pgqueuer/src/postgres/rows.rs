@@ -32,7 +32,7 @@ pub(super) struct LaneRow {
 }
 
 /// See `sql/horizon.sql`.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct HorizonRow {
     pub(super) oldest: i64,
     pub(super) next: i64,

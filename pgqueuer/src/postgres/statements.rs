@@ -41,6 +41,17 @@ macro_rules! statements {
                 }
             }
 
+            /// All of them in one text, to be prepared by the server and forgotten again.
+            pub(super) fn check(&self) -> AssertSqlSafe<String> {
+                let mut text = String::new();
+                for (_, statement) in self.all() {
+                    text.push_str("PREPARE pgqueuer_check AS\n");
+                    text.push_str(&statement.0);
+                    text.push_str("\nDEALLOCATE pgqueuer_check;\n");
+                }
+                AssertSqlSafe(text)
+            }
+
             /// All of them, with their names.
             pub(super) fn all(&self) -> Vec<(&'static str, &Statement)> {
                 vec![$((stringify!($name), &self.$name),)+]

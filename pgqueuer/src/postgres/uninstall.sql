@@ -2,6 +2,7 @@
 -- somebody else's in it.
 DROP FUNCTION IF EXISTS pgqueuer.enqueue;
 DROP FUNCTION IF EXISTS pgqueuer.ring;
+DROP FUNCTION IF EXISTS pgqueuer.refuse_claim;
 DROP FUNCTION IF EXISTS pgqueuer.tend_history;
 DROP FUNCTION IF EXISTS pgqueuer.add_failure;
 DROP TABLE IF EXISTS

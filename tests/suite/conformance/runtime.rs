@@ -17,6 +17,7 @@ mod priorities;
 mod producers;
 mod schedules;
 mod stopping;
+mod upgrades;
 
 use std::{future::Future, sync::Arc, time::Duration};
 

@@ -2,7 +2,7 @@
 --
 -- $1 session bigint
 --
--- Reads the whole table: for a session whose last claim nobody knows the reply of.
+-- Reads all that is available: for a session whose last claim nobody knows the reply of.
 WITH closed AS (
     DELETE FROM pgqueuer.sessions
     WHERE id = $1
@@ -14,6 +14,7 @@ given_back AS (
         attempt = attempt - 1,
         claimed_by = NULL
     WHERE claimed_by = $1
+      AND state = 'available'
     RETURNING id
 ),
 -- Once, and only if there is something to ring for.

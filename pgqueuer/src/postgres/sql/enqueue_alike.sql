@@ -4,11 +4,11 @@
 -- $1 kind text, $2 priority smallint, $3 codec text, $4 payloads bytea[]
 --
 -- Takes a transaction id before the first position: the marks of the lanes wait for positions
--- by the transactions that took them. Ids are given out in the order of the array. Rings when
--- all are inserted.
+-- by the transactions that took them. Ids are given out in the order of the array, and grow. Rings
+-- when all are inserted.
 WITH inserted AS (
     INSERT INTO pgqueuer.jobs (id, position, kind, priority, state, codec, payload)
-    SELECT entering.id, entering.id, $1, $2, 'available', $3::text::pgqueuer.payload_codec, entering.payload
+    SELECT entering.id, entering.id, $1, $2, 'available', (SELECT $3::text::pgqueuer.payload_codec), entering.payload
     FROM (
         SELECT nextval('pgqueuer.positions') AS id, payload
         FROM unnest($4::bytea[]) AS payload
@@ -17,7 +17,7 @@ WITH inserted AS (
     RETURNING id
 ),
 done AS MATERIALIZED (
-    SELECT array_agg(id ORDER BY id) AS ids
+    SELECT array_agg(id) AS ids
     FROM inserted
 )
 SELECT done.ids, pgqueuer.ring('', $1, $2)::text

@@ -4,7 +4,7 @@
 -- $1 session bigint, locked by lock_session.sql in the same transaction, $2 ids bigint[],
 -- $3 claim_numbers integer[]
 --
--- Reads the whole table. Claims seldom fail.
+-- Reads all that is available. Claims seldom fail.
 WITH given_back AS (
     UPDATE pgqueuer.jobs AS job
     SET position = nextval('pgqueuer.positions'),
@@ -12,6 +12,7 @@ WITH given_back AS (
         attempt = job.attempt - 1,
         claimed_by = NULL
     WHERE job.claimed_by = $1
+      AND job.state = 'available'
       AND NOT EXISTS (
           SELECT
           FROM unnest($2::bigint[], $3::integer[]) AS known (id, claim_number)

@@ -4,7 +4,8 @@
 -- $1 sessions bigint[], locked by expired_sessions.sql in the same transaction
 --
 -- What a kind allows is read from pgqueuer.kinds, where its workers published it; a kind that
--- is not there has 25 attempts and is held.
+-- is not there has 25 attempts and is held. A running job is available, so the index of the
+-- claims has it: what is scheduled or held need not be read, whatever there is of it.
 WITH expired AS MATERIALIZED (
     SELECT id, worker
     FROM pgqueuer.sessions
@@ -28,7 +29,7 @@ orphans AS MATERIALIZED (
             'message', format('worker "%s" (session %s) died or lost its lease', expired.worker, expired.id)
         ) AS failure
     FROM expired
-    JOIN pgqueuer.jobs AS job ON job.claimed_by = expired.id
+    JOIN pgqueuer.jobs AS job ON job.claimed_by = expired.id AND job.state = 'available'
     LEFT JOIN pgqueuer.kinds AS known ON known.kind = job.kind
     FOR UPDATE OF job
 ),
