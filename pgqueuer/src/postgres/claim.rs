@@ -7,9 +7,9 @@ use sqlx::PgConnection;
 use super::{
     dedicated::Dedicated,
     failure::failed_to,
-    lanes::{LaneColumns, Lanes},
-    rows,
-    statements::Statements,
+    lanes::{LaneBook, LaneColumns, Lanes},
+    rows::{self, ClaimedRow},
+    statements::{Statement, Statements},
 };
 use crate::{
     error::Result,
@@ -37,46 +37,69 @@ pub(super) async fn claim(
         return Ok(Vec::new());
     }
 
-    let (groups, limits) = columns.bounds(request);
-    let statement = if request.bounds.is_empty() {
-        &statements.claim
-    } else {
-        &statements.claim_bounded
+    let connection = lent.connection();
+    let passing_by = match request.bounds {
+        [] => &statements.claim,
+        _ => &statements.claim_bounded,
     };
-    let mut query = sqlx::query(statement.text())
-        .bind(request.session.0)
-        .bind(&columns.kinds)
-        .bind(&columns.priorities)
-        .bind(columns.cursors)
-        .bind(i64::from(request.limit));
-    if !request.bounds.is_empty() {
-        query = query.bind(groups).bind(limits);
-    }
-    let claimed = query
-        .try_map(|row| rows::claimed(&row))
-        .fetch_all(lent.connection())
-        .await;
+    let is_alone = request.bounds.is_empty() && lanes.with(|book| book.is_alone());
+    let claimed = if is_alone {
+        match run(connection, &statements.claim_alone, request, &columns).await {
+            Err(error) if has_code(&error, LOCK_NOT_AVAILABLE) => {
+                lanes.with(LaneBook::note_hindrance);
+                run(connection, passing_by, request, &columns).await
+            }
+            claimed => claimed,
+        }
+    } else {
+        run(connection, passing_by, request, &columns).await
+    };
     let mut claimed = match claimed {
         // Nothing is noted: there is something, for others.
-        Err(error) if is_refused(&error) => {
-            lent.give_back();
-            return Ok(Vec::new());
+        Err(error) if has_code(&error, SESSION_IS_OVER) => Vec::new(),
+        Err(error) => return Err(failed(error)),
+        Ok(claimed) => {
+            lanes.with(|book| book.note(request, &columns, &claimed));
+            claimed
         }
-        claimed => claimed.map_err(&failed)?,
     };
     lent.give_back();
-
-    let read: Vec<(String, i16)> = columns.kinds.into_iter().zip(columns.priorities).collect();
-    lanes.with(|book| book.note(request, &read, &claimed));
     // UPDATE … RETURNING keeps no order.
     claimed.sort_unstable_by_key(|row| (Reverse(row.job.priority), row.position));
     Ok(claimed.into_iter().map(|row| row.job).collect())
 }
 
-/// Whether the session is over; see `pgqueuer.refuse_claim` in the schema.
-fn is_refused(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|it| it.code());
-    code.is_some_and(|it| it == "PQ001")
+async fn run(
+    connection: &mut PgConnection,
+    statement: &Statement,
+    request: &ClaimRequest<'_>,
+    columns: &LaneColumns,
+) -> sqlx::Result<Vec<ClaimedRow>> {
+    let mut query = sqlx::query(statement.text())
+        .bind(request.session.0)
+        .bind(&columns.kinds)
+        .bind(&columns.priorities)
+        .bind(&columns.cursors)
+        .bind(i64::from(request.limit));
+    if !request.bounds.is_empty() {
+        let (groups, limits) = columns.bounds(request);
+        query = query.bind(groups).bind(limits);
+    }
+    query
+        .try_map(|row| rows::claimed(&row))
+        .fetch_all(connection)
+        .await
+}
+
+/// See `pgqueuer.refuse_claim` in the schema.
+const SESSION_IS_OVER: &str = "PQ001";
+
+/// `lock_not_available`, by the time limit in `claim_alone.sql`.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+
+fn has_code(error: &sqlx::Error, code: &str) -> bool {
+    let error = error.as_database_error();
+    error.and_then(|it| it.code()).is_some_and(|it| it == code)
 }
 
 /// Learns which lanes are in use, and how far they are settled; tells others what is known here.

@@ -41,6 +41,15 @@ pub(super) struct LaneBook {
     turn: usize,
     horizons: Horizons,
     shared_at: Option<Instant>,
+    company: Company,
+}
+
+/// Whether other workers claim here.
+#[derive(Debug, Default)]
+struct Company {
+    sessions: i64,
+    /// When a row was locked by somebody who did not let go of it.
+    hindered: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -115,6 +124,10 @@ impl LaneBook {
     /// over that many dead entries in some milliseconds.
     const SHARE_AT_ONCE_FROM: i64 = 10_000;
 
+    /// For how long to pass locked rows by, once somebody has kept one. A guess: who keeps one
+    /// for long may keep the next, and each costs a wait.
+    const HINDERED_FOR: Duration = Duration::from_secs(60);
+
     /// Takes in the lanes that are in use.
     pub(super) fn learn(&mut self, found: Vec<LaneRow>) {
         for row in found {
@@ -139,6 +152,7 @@ impl LaneBook {
     }
 
     pub(super) fn pass(&mut self, horizon: HorizonRow) {
+        self.company.sessions = horizon.sessions;
         let horizons = &mut self.horizons;
         let Some(position) = horizons.given_out.replace(horizon.position) else {
             return;
@@ -163,6 +177,16 @@ impl LaneBook {
         horizons.has_claimed = false;
         horizons.long_settled = horizons.settled;
         horizons.settled = settled;
+    }
+
+    /// Whether a claim may do without locks: nobody else claims, and nobody held it up of late.
+    pub(super) fn is_alone(&self) -> bool {
+        let is_recent = |at: Instant| at.elapsed() < Self::HINDERED_FOR;
+        self.company.sessions == 1 && !self.company.hindered.is_some_and(is_recent)
+    }
+
+    pub(super) fn note_hindrance(&mut self) {
+        self.company.hindered = Some(Instant::now());
     }
 
     /// The lanes of these kinds, highest priority first. Within a priority the first turn
@@ -197,7 +221,7 @@ impl LaneBook {
     pub(super) fn note(
         &mut self,
         request: &ClaimRequest<'_>,
-        lanes: &[(String, i16)],
+        read: &LaneColumns,
         claimed: &[ClaimedRow],
     ) {
         let mut taken: HashMap<(&str, i16), Taken> = HashMap::new();
@@ -213,16 +237,19 @@ impl LaneBook {
         }
         self.horizons.has_claimed |= !claimed.is_empty();
         let is_full = claimed.len() >= request.limit as usize;
-        let of = |lane: &(String, i16)| taken.get(&(lane.0.as_str(), lane.1)).copied();
-        let last_read = lanes.iter().rposition(|lane| of(lane).is_some());
-        for (place, lane) in lanes.iter().enumerate() {
-            let taken = of(lane);
+        let lanes = read.kinds.iter().zip(&read.priorities);
+        let of =
+            |(kind, priority): (&String, &i16)| taken.get(&(kind.as_str(), *priority)).copied();
+        let taken_from: Vec<Option<Taken>> = lanes.clone().map(of).collect();
+        let last_read = taken_from.iter().rposition(Option::is_some);
+        for (place, (kind, priority)) in lanes.enumerate() {
+            let taken = taken_from[place];
             // A claim stops at the lane that fills it. With bounds, nobody can tell from here
             // which lane was cut short.
             let read_to_end = !is_full && request.bounds.is_empty()
                 || is_full && request.bounds.is_empty() && Some(place) < last_read;
-            let known = self.lanes.get_mut(&lane.0);
-            if let Some(known) = known.and_then(|it| it.get_mut(&lane.1)) {
+            let known = self.lanes.get_mut(kind);
+            if let Some(known) = known.and_then(|it| it.get_mut(priority)) {
                 known.note(
                     taken,
                     read_to_end,
@@ -300,7 +327,12 @@ mod tests {
             bounds: &[],
             look: Look::Everywhere,
         };
-        book.note(&request, &[("mail".to_owned(), 0)], &[]);
+        let read = LaneColumns {
+            kinds: vec!["mail".to_owned()],
+            priorities: vec![0],
+            cursors: vec![0],
+        };
+        book.note(&request, &read, &[]);
         book.lanes["mail"][&0].low_water
     }
 
@@ -309,6 +341,7 @@ mod tests {
             oldest,
             next,
             position,
+            sessions: 1,
         }
     }
 

@@ -37,6 +37,7 @@ pub(super) struct HorizonRow {
     pub(super) oldest: i64,
     pub(super) next: i64,
     pub(super) position: i64,
+    pub(super) sessions: i64,
 }
 
 pub(super) fn job_id(row: &PgRow) -> sqlx::Result<JobId> {
@@ -62,6 +63,7 @@ pub(super) fn horizon(row: &PgRow) -> sqlx::Result<HorizonRow> {
         oldest: row.try_get("oldest")?,
         next: row.try_get("next")?,
         position: row.try_get("position")?,
+        sessions: row.try_get("sessions")?,
     })
 }
 

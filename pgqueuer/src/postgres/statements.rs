@@ -72,6 +72,7 @@ statements! {
     rescue,
     lanes,
     claim,
+    claim_alone,
     claim_bounded,
     share_lanes,
     horizon,

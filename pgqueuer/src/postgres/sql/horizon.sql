@@ -1,4 +1,5 @@
--- Which transactions are under way, and how far positions have been given out. No parameters.
+-- Which transactions are under way, how far positions have been given out, and how many workers
+-- there are. No parameters.
 --
 -- Once no transaction before `next` is under way any more, all that had begun to write by now
 -- has been committed or rolled back. A snapshot that only reads does not hold this back. The
@@ -7,4 +8,5 @@
 SELECT
     pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest,
     pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next,
-    (SELECT last_value - CASE WHEN is_called THEN 0 ELSE 1 END FROM pgqueuer.positions) AS position;
+    (SELECT last_value - CASE WHEN is_called THEN 0 ELSE 1 END FROM pgqueuer.positions) AS position,
+    (SELECT count(*) FROM pgqueuer.sessions WHERE expires_at > now()) AS sessions;

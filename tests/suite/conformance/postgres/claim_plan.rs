@@ -1,5 +1,7 @@
 //! What a claim costs: how many rows it locks, and what it writes.
 
+use std::time::Duration;
+
 use pgqueuer::store::JobToEnqueue;
 use serde_json::Value;
 use sqlx::{Acquire as _, Executor as _};
@@ -8,7 +10,8 @@ use super::super::postgres_only;
 use crate::{
     backend::Database,
     support::{
-        claim, claim_onward, completed, enqueue_many, eventually, job, open_session, settle,
+        claim, claim_onward, completed, enqueue, enqueue_many, eventually, ids, in_time, job,
+        open_session, settle, slow_claim,
     },
 };
 
@@ -16,17 +19,21 @@ postgres_only! {
     on_postgres:
     locks_no_more_jobs_than_it_takes,
     writes_no_index,
+    locks_nothing_first_when_it_is_alone,
+    passes_by_a_job_that_somebody_keeps,
+    waits_for_a_claim_that_is_under_way,
 }
 
 const CLAIM: &str = include_str!("../../../../pgqueuer/src/postgres/sql/claim.sql");
+const CLAIM_ALONE: &str = include_str!("../../../../pgqueuer/src/postgres/sql/claim_alone.sql");
 
 /// The plan of a claim of 100 jobs from two lanes, and how many jobs it took.
-async fn explain(database: &Database, options: &str) -> Value {
+async fn explain(database: &Database, claim: &str, options: &str) -> Value {
     let session = open_session(database.store()).await;
     // `EXPLAIN` of a statement with parameters needs them as constants; a generic plan, which
     // is what a worker ends up with, comes of a prepared statement.
     let prepare =
-        format!("PREPARE claim (bigint, text[], smallint[], bigint[], bigint) AS {CLAIM}");
+        format!("PREPARE claim (bigint, text[], smallint[], bigint[], bigint) AS {claim}");
     let execute = format!(
         "EXPLAIN ({options}FORMAT json) EXECUTE claim({}, '{{mail,report}}', '{{0,0}}', '{{0,0}}', 100)",
         session.0
@@ -70,7 +77,7 @@ async fn locks_no_more_jobs_than_it_takes(database: &Database) {
     enqueue_many(store, &job("mail"), 1000).await;
     enqueue_many(store, &job("report"), 1000).await;
 
-    let plan = explain(database, "ANALYZE, ").await;
+    let plan = explain(database, CLAIM, "ANALYZE, ").await;
 
     let locks = nodes(&plan, &|node| node["Node Type"] == "LockRows");
     let locked: f64 = locks
@@ -113,6 +120,54 @@ async fn writes_no_index(database: &Database) {
     assert!(hot * 10 > updated * 9, "{hot} of {updated} updates are HOT");
     let settlements: Vec<_> = claimed.iter().map(completed).collect();
     assert_eq!(settle(store, session, &settlements).await, []);
+}
+
+async fn locks_nothing_first_when_it_is_alone(database: &Database) {
+    enqueue_many(database.store(), &job("mail"), 1000).await;
+
+    let plan = explain(database, CLAIM_ALONE, "ANALYZE, ").await;
+
+    let locks = nodes(&plan, &|node| node["Node Type"] == "LockRows");
+    assert_eq!(locks.len(), 1, "on the session, and no other: {plan:#}");
+    let updates = nodes(&plan, &|node| node["Node Type"] == "Tid Scan");
+    assert_eq!(updates[0]["Actual Rows"].as_f64(), Some(100.0), "{plan:#}");
+}
+
+async fn passes_by_a_job_that_somebody_keeps(database: &Database) {
+    let store = database.store();
+    let kept = enqueue(store, job("mail")).await;
+    let free = enqueue(store, job("mail")).await;
+    let session = open_session(store).await;
+    assert!(claim(store, session, &["other"], 1).await.is_empty());
+    let mut keeper = database.pool().begin().await.unwrap();
+    let lock = database.sql("SELECT FROM pgqueuer.jobs WHERE id = $1 FOR UPDATE");
+    let lock = sqlx::query(lock).bind(kept.as_i64());
+    lock.execute(&mut *keeper).await.unwrap();
+
+    let claimed = in_time("the claim", claim(store, session, &["mail"], 10)).await;
+
+    assert_eq!(ids(&claimed), [free]);
+    keeper.rollback().await.unwrap();
+    assert_eq!(ids(&claim(store, session, &["mail"], 10).await), [kept]);
+}
+
+async fn waits_for_a_claim_that_is_under_way(database: &Database) {
+    let store = database.store();
+    enqueue(store, job("mail")).await;
+    let session = open_session(store).await;
+    // It learns that it is alone.
+    assert_eq!(claim(store, session, &["mail"], 1).await.len(), 1);
+    let first = enqueue(store, job("mail")).await;
+    let second = enqueue(store, job("mail")).await;
+    let other = open_session(store).await;
+    let under_way = slow_claim(database, other, first).await;
+
+    let (claimed, ()) = tokio::join!(claim_onward(store, session, &["mail"], 10), async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        under_way.commit().await.unwrap();
+    });
+
+    assert_eq!(ids(&claimed), [second]);
 }
 
 /// How many updates the table of jobs has had, and how many of them were HOT.

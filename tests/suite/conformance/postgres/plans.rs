@@ -57,8 +57,11 @@ const NEXT_DUE: &str = "Index Only Scan by jobs_scheduled_idx";
 const PLACE: &str = "Tid Scan";
 
 #[rustfmt::skip]
-const STATEMENTS: [Guarded; 7] = [
+const STATEMENTS: [Guarded; 8] = [
     guarded!("claim" ("bigint, text[], smallint[], bigint[], bigint")
+        as ("1, '{mail,report}', '{0,0}', '{0,0}', 100")
+        reads [LINE, PLACE], dedicated: true),
+    guarded!("claim_alone" ("bigint, text[], smallint[], bigint[], bigint")
         as ("1, '{mail,report}', '{0,0}', '{0,0}', 100")
         reads [LINE, PLACE], dedicated: true),
     guarded!("claim_bounded" ("bigint, text[], smallint[], bigint[], bigint, integer[], bigint[]")
