@@ -34,10 +34,7 @@ use std::{
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::{
-    PgConnection, PgPool, Row as _,
-    postgres::{PgPoolOptions, PgRow},
-};
+use sqlx::{PgConnection, PgPool, Row as _, postgres::PgRow};
 
 use crate::{
     error::Result,
@@ -49,7 +46,7 @@ use crate::{
     },
 };
 use bell::PostgresBell;
-use dedicated::Dedicated;
+use dedicated::{Dedicated, Purpose};
 use gather::Gathering;
 use lanes::Lanes;
 
@@ -68,16 +65,13 @@ pub struct PostgresStore {
     settling: OnceLock<Dedicated>,
     /// The worker's connections for all else, so that handlers that use up the pool of the
     /// application cannot keep a worker from claiming and settling.
-    control: OnceLock<PgPool>,
+    control: OnceLock<Dedicated>,
     /// One connection for nothing but the lease: whatever the others wait for, it is renewed.
-    lease: OnceLock<PgPool>,
+    lease: OnceLock<Dedicated>,
     lanes: Lanes,
 }
 
 impl PostgresStore {
-    /// One for the upkeep and one for the schedules.
-    const CONTROL_CONNECTIONS: u32 = 2;
-
     /// Uses `schema` over `pool`. Connects to nothing yet.
     #[must_use]
     pub fn new(pool: PgPool, schema: SchemaName) -> Self {
@@ -95,24 +89,25 @@ impl PostgresStore {
         }
     }
 
-    /// Only workers need it, so only they make it.
-    fn control(&self) -> &PgPool {
-        let connect = || own_pool(&self.pool, Self::CONTROL_CONNECTIONS);
-        self.control.get_or_init(connect)
+    /// Only workers need these connections, so only they make them.
+    fn own<'a>(&self, place: &'a OnceLock<Dedicated>, purpose: Purpose) -> &'a Dedicated {
+        place.get_or_init(|| Dedicated::new(self.pool.clone(), purpose))
+    }
+
+    fn control(&self) -> &Dedicated {
+        self.own(&self.control, Purpose::Control)
     }
 
     fn claiming(&self) -> &Dedicated {
-        let new = || Dedicated::new(self.pool.clone());
-        self.claiming.get_or_init(new)
+        self.own(&self.claiming, Purpose::Jobs)
     }
 
     fn settling(&self) -> &Dedicated {
-        let new = || Dedicated::new(self.pool.clone());
-        self.settling.get_or_init(new)
+        self.own(&self.settling, Purpose::Jobs)
     }
 
-    fn lease(&self) -> &PgPool {
-        self.lease.get_or_init(|| own_pool(&self.pool, 1))
+    fn lease(&self) -> &Dedicated {
+        self.own(&self.lease, Purpose::Lease)
     }
 
     pub(crate) fn statements(&self) -> &Statements {
@@ -134,23 +129,11 @@ impl PostgresStore {
         enqueue(connection, &self.statements, jobs).await
     }
 
-    /// Each statement has a snapshot of its own, whatever the database has for a default.
-    async fn begin_upkeep(&self) -> sqlx::Result<sqlx::PgTransaction<'static>> {
-        self.control()
-            .begin_with("BEGIN ISOLATION LEVEL READ COMMITTED")
-            .await
-    }
-
     /// Closes the worker's own connections. The application's pool stays as it is.
     pub(crate) async fn close(&self) {
-        for own in [&self.claiming, &self.settling] {
+        for own in [&self.claiming, &self.settling, &self.control, &self.lease] {
             if let Some(dedicated) = own.get() {
                 dedicated.close().await;
-            }
-        }
-        for own in [&self.control, &self.lease] {
-            if let Some(pool) = own.get() {
-                pool.close().await;
             }
         }
     }
@@ -159,16 +142,6 @@ impl PostgresStore {
 fn key_columns(keys: &[ClaimKey]) -> (Vec<i64>, Vec<i32>) {
     let columns = keys.iter().map(|key| (key.id.as_i64(), key.claim_number));
     columns.unzip()
-}
-
-/// A pool to where another one connects.
-fn own_pool(pool: &PgPool, connections: u32) -> PgPool {
-    PgPoolOptions::new()
-        .max_connections(connections)
-        // The test is a round trip for each statement. A dead connection shows itself just as
-        // well by failing, and every loop tries again.
-        .test_before_acquire(false)
-        .connect_lazy_with(pool.connect_options().as_ref().clone())
 }
 
 /// The DDL that [`Store::install`] runs, for those who apply it by other means.
@@ -183,7 +156,12 @@ impl Store for PostgresStore {
         let applied = migrate::install(&self.pool, &self.schema).await?;
         if !applied.is_empty() {
             // Now, when nobody waits, and not when the first worker starts.
-            while !history::tend(&self.pool, &self.statements).await?.is_idle() {}
+            let acquired = self.pool.acquire().await;
+            let mut connection = acquired.map_err(failed_to("tend the history"))?;
+            while !history::tend_on(&mut connection, &self.statements)
+                .await?
+                .is_idle()
+            {}
         }
         Ok(applied)
     }
@@ -205,8 +183,8 @@ impl Store for PostgresStore {
         let claims = [&its.lanes, &its.horizon, &its.claim];
         let ends = [&its.settle_end];
         let _ = tokio::join!(
-            self.control().acquire(),
-            self.lease().acquire(),
+            self.control().warm_up(&[]),
+            self.lease().warm_up(&[]),
             self.claiming().warm_up(&claims),
             self.settling().warm_up(&ends),
         );
@@ -254,12 +232,16 @@ impl Store for PostgresStore {
     }
 
     async fn promote(&self, limit: u32) -> Result<Promotion> {
-        sqlx::query(self.statements.promote.text())
+        let failed = failed_to("promote scheduled jobs");
+        let mut lent = self.control().lend().await.map_err(&failed)?;
+        let promotion = sqlx::query(self.statements.promote.text())
             .bind(i64::from(limit))
             .try_map(|row| rows::promotion(&row))
-            .fetch_one(self.control())
+            .fetch_one(lent.connection())
             .await
-            .map_err(failed_to("promote scheduled jobs"))
+            .map_err(&failed)?;
+        lent.give_back();
+        Ok(promotion)
     }
 
     async fn bell(&self) -> Result<Box<dyn Bell>> {
@@ -277,10 +259,13 @@ impl Store for PostgresStore {
     }
 
     async fn requeue_stranded(&self) -> Result<u64> {
+        let failed = failed_to("look for stranded jobs");
+        let mut lent = self.control().lend().await.map_err(&failed)?;
         let requeued = sqlx::query(self.statements.requeue_stranded.text())
-            .fetch_all(self.control())
+            .fetch_all(lent.connection())
             .await
-            .map_err(failed_to("look for stranded jobs"))?;
+            .map_err(&failed)?;
+        lent.give_back();
         Ok(requeued.len() as u64)
     }
 

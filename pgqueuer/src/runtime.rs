@@ -227,6 +227,12 @@ async fn end_of(work: AbortOnDropHandle<()>, stop: &Stop) {
 /// whose other end has gone without a word, which would be waited for a quarter of an hour.
 const LONGEST_CALL: Duration = Duration::from_secs(30);
 
+/// The same for what takes milliseconds, and what everything waits for: claims and results. Not
+/// longer than the lease usually is, so that a network which drops all connections at once costs
+/// no more than that. A server that is merely slow gives up by itself before (see
+/// `postgres/dedicated.rs`).
+const SHORT_CALL: Duration = Duration::from_secs(15);
+
 /// Gives up a call that takes too long. What it has done by then is for the caller to find out.
 async fn in_time<T>(limit: Duration, call: impl Future<Output = Result<T>>) -> Result<T> {
     match tokio::time::timeout(limit, call).await {

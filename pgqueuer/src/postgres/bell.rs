@@ -1,13 +1,13 @@
 //! The bell on PostgreSQL: `LISTEN`, on a connection of its own.
 
-use std::time::Duration;
+use std::{future::Future, io, time::Duration};
 
 use async_trait::async_trait;
 use sqlx::{
-    PgPool,
+    Executor as _, PgPool,
     postgres::{PgListener, PgNotification, PgPoolOptions},
 };
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::{
     dedicated::Dedicated,
@@ -20,8 +20,18 @@ use crate::{
     store::{Bell, Horizon, Ring, SessionId},
 };
 
-/// Guess: often enough to be back soon, seldom enough not to be a load.
-const RECONNECT_PAUSE: Duration = Duration::from_secs(1);
+/// How long to wait before the first try to connect again; doubled each time, and spread, since
+/// all workers lose their bells when the server restarts.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How long to hear nothing before asking whether the other end is still there. A server says
+/// nothing on its own, so that the silence of a dead connection is like that of a quiet queue.
+/// Seldom enough not to be a load, and often enough that no firewall forgets the connection.
+const ASK_AFTER: Duration = Duration::from_secs(10);
+
+/// How long to wait for an answer, and for a connection.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// Listens for `pgqueuer.ring()`.
 pub(super) struct PostgresBell {
@@ -32,17 +42,7 @@ pub(super) struct PostgresBell {
 
 impl PostgresBell {
     pub(super) async fn listen(pool: &PgPool, channel: &str) -> Result<Self> {
-        // A pool of its own: closing a pool waits for ever for a listener that is not polled.
-        let own_pool = PgPoolOptions::new()
-            .max_connections(1)
-            .max_lifetime(None)
-            .idle_timeout(None)
-            .connect_lazy_with(pool.connect_options().as_ref().clone());
-        let mut listener = PgListener::connect_with(&own_pool)
-            .await
-            .map_err(failed_to("connect for notifications"))?;
-        listener
-            .listen(channel)
+        let listener = in_time(listener(pool, channel))
             .await
             .map_err(failed_to("listen for notifications"))?;
         Ok(Self {
@@ -51,25 +51,72 @@ impl PostgresBell {
             channel: channel.to_owned(),
         })
     }
+
+    /// Waits for a notification, or for the end of the connection.
+    async fn heard(&mut self) -> sqlx::Result<PgNotification> {
+        loop {
+            match tokio::time::timeout(ASK_AFTER, self.listener.try_recv()).await {
+                Ok(Ok(Some(notification))) => return Ok(notification),
+                Ok(Ok(None)) => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+                Ok(Err(error)) => return Err(error),
+                // An empty statement has an answer as well.
+                Err(_) => in_time(self.listener.execute("")).await?,
+            };
+            // The answer may have come behind a notification.
+            if let Some(notification) = self.listener.next_buffered() {
+                return Ok(notification);
+            }
+        }
+    }
+
+    async fn listen_again(&mut self) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match Self::listen(&self.pool, &self.channel).await {
+                Ok(fresh) => {
+                    *self = fresh;
+                    return;
+                }
+                Err(error) => debug!(error = %Chain(&error), "polling meanwhile"),
+            }
+            tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
+            pause = LONGEST_PAUSE.min(pause * 2);
+        }
+    }
+}
+
+async fn listener(pool: &PgPool, channel: &str) -> sqlx::Result<PgListener> {
+    // A pool of its own: closing a pool waits for ever for a listener that is not polled.
+    let own_pool = PgPoolOptions::new()
+        .max_connections(1)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .acquire_timeout(ANSWER_WITHIN)
+        .connect_lazy_with(pool.connect_options().as_ref().clone());
+    let mut listener = PgListener::connect_with(&own_pool).await?;
+    // Its way to connect again has no limit of time.
+    listener.eager_reconnect(false);
+    listener.listen(channel).await?;
+    Ok(listener)
+}
+
+async fn in_time<T>(call: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    match tokio::time::timeout(ANSWER_WITHIN, call).await {
+        Ok(result) => result,
+        Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+    }
 }
 
 #[async_trait]
 impl Bell for PostgresBell {
     async fn rung(&mut self) -> Ring {
-        let mut ring = loop {
-            match self.listener.try_recv().await {
-                Ok(Some(notification)) => break ring_of(&notification),
-                // The connection was lost, and is back and subscribed. What was rung meanwhile
-                // is unknown.
-                Ok(None) => break Ring::Anything,
-                Err(error) => {
-                    warn!(error = %Chain(&error), "failed to listen for notifications; polling instead");
-                    tokio::time::sleep(RECONNECT_PAUSE).await;
-                    if let Ok(fresh) = Self::listen(&self.pool, &self.channel).await {
-                        *self = fresh;
-                        break Ring::Anything;
-                    }
-                }
+        let mut ring = match self.heard().await {
+            Ok(notification) => ring_of(&notification),
+            Err(error) => {
+                warn!(%error, "lost the connection for notifications; polling meanwhile");
+                self.listen_again().await;
+                // What was rung meanwhile is unknown.
+                Ring::Anything
             }
         };
         // Several rings are as good as one.

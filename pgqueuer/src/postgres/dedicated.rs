@@ -1,62 +1,115 @@
-//! A connection that is kept for one purpose.
+//! Connections that are kept for one purpose.
 //!
 //! A pool tests each connection when it is given back, which is a round trip for every
-//! statement (measured: a fifth of the time of a drain). Claiming and settling do one
-//! thing at a time, all the time, so each has a connection of its own instead.
+//! statement (measured: a fifth of the time of a drain). And it takes back one that has failed:
+//! one whose other end is gone without a word, which no test gets an answer from, or one to a
+//! server that has become a standby. A worker's own connections are closed when anything went
+//! wrong on them, and made anew.
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
 use sqlx::{
     Connection as _, Executor as _, PgConnection, PgPool, SqlSafeStr as _,
     postgres::PgConnectOptions,
 };
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::debug;
 
 use super::statements::Statement;
 
-/// A connection that is made when it is first needed, and again after it was lost.
+/// Settings of connections, as PostgreSQL names them.
+type Settings = &'static [(&'static str, &'static str)];
+
+/// A few connections that are made when they are first needed, and again after they were lost.
 #[derive(Debug)]
 pub(super) struct Dedicated {
     /// Says how to connect: its options may change, with a password that is replaced.
     pool: PgPool,
-    connection: Mutex<Option<PgConnection>>,
+    purpose: Purpose,
+    places: Semaphore,
+    /// Those that are not lent.
+    idle: Mutex<Vec<PgConnection>>,
 }
 
-/// The connection, lent to one statement. Unless it is given back, it is closed: a statement
+/// What connections are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To claim or to settle: short statements, one at a time.
+    Jobs,
+    /// To renew the lease.
+    Lease,
+    /// All else.
+    Control,
+}
+
+/// A connection, lent to one statement. Unless it is given back, it is closed: a statement
 /// that failed or was cancelled half-way may have left it in any state.
 pub(super) struct Lent<'a> {
-    place: MutexGuard<'a, Option<PgConnection>>,
+    dedicated: &'a Dedicated,
+    _place: SemaphorePermit<'a>,
     connection: PgConnection,
 }
 
 impl Dedicated {
-    /// How long to wait for a server that does not answer.
+    /// How long to wait for a server that does not answer, or that is starting.
     const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-    pub(super) fn new(pool: PgPool) -> Self {
+    /// How long to wait before the second try to connect, doubled each time.
+    const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+    pub(super) fn new(pool: PgPool, purpose: Purpose) -> Self {
         Self {
             pool,
-            connection: Mutex::new(None),
+            purpose,
+            places: Semaphore::new(purpose.connections()),
+            idle: Mutex::default(),
         }
     }
 
-    /// Waits for the connection, and makes it if there is none.
+    /// Waits for a connection, and makes one if there is none.
     pub(super) async fn lend(&self) -> sqlx::Result<Lent<'_>> {
-        let mut place = self.connection.lock().await;
-        let connection = match place.take() {
+        let place = self.places.acquire().await;
+        let place = place.expect("the semaphore is never closed");
+        let idle = self.idle().pop();
+        let connection = match idle {
             Some(connection) => connection,
-            None => {
-                let connecting = connect(self.pool.connect_options().as_ref().clone());
-                tokio::time::timeout(Self::CONNECT_TIMEOUT, connecting)
-                    .await
-                    .map_err(|_| sqlx::Error::PoolTimedOut)??
-            }
+            None => self.connect().await?,
         };
-        Ok(Lent { place, connection })
+        Ok(Lent {
+            dedicated: self,
+            _place: place,
+            connection,
+        })
     }
 
-    /// Makes the connection, and prepares what it is for. If that fails, whoever needs it is
+    /// Tries again for a while if the server is starting, or has all the connections that it
+    /// allows.
+    async fn connect(&self) -> sqlx::Result<PgConnection> {
+        let began = Instant::now();
+        let mut pause = Self::FIRST_PAUSE;
+        loop {
+            let options = self.pool.connect_options().as_ref().clone();
+            let connecting = connect(options, self.purpose);
+            let left = Self::CONNECT_TIMEOUT.saturating_sub(began.elapsed());
+            let error = match tokio::time::timeout(left, connecting).await {
+                Err(_) => return Err(sqlx::Error::PoolTimedOut),
+                Ok(Ok(connection)) => return Ok(connection),
+                Ok(Err(error)) => error,
+            };
+            if !is_temporary(&error) || began.elapsed() + 2 * pause > Self::CONNECT_TIMEOUT {
+                return Err(error);
+            }
+            debug!(%error, "failed to connect; trying again");
+            // All workers of a server that has just started want to connect at once.
+            tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
+            pause *= 2;
+        }
+    }
+
+    /// Makes a connection, and prepares what it is for. If that fails, whoever needs it is
     /// told.
     pub(super) async fn warm_up(&self, statements: &[&Statement]) {
         let Ok(mut lent) = self.lend().await else {
@@ -71,18 +124,63 @@ impl Dedicated {
         lent.give_back();
     }
 
-    /// Closes the connection, if there is one.
+    /// Closes the connections, once they are not lent any more.
     pub(super) async fn close(&self) {
-        if let Some(connection) = self.connection.lock().await.take() {
+        let all = u32::try_from(self.purpose.connections()).unwrap_or(u32::MAX);
+        let _places = self.places.acquire_many(all).await;
+        let idle = std::mem::take(&mut *self.idle());
+        for connection in idle {
             // It is of no more use either way.
             let _ = connection.close().await;
         }
     }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<PgConnection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
+
+impl Purpose {
+    fn connections(self) -> usize {
+        match self {
+            Self::Jobs | Self::Lease => 1,
+            // One for the upkeep and one for the schedules.
+            Self::Control => 2,
+        }
+    }
+
+    /// How long the server may work on a statement: a little less than the worker waits for its
+    /// answer. A call that the worker alone gives up goes on at the server, where it waits for
+    /// a lock, say; and with each new try there is one connection more.
+    fn settings(self) -> Settings {
+        match self {
+            Self::Jobs => &[("statement_timeout", "12s")],
+            Self::Lease => &[("statement_timeout", "5s")],
+            Self::Control => &[("statement_timeout", "25s")],
+        }
+    }
+}
+
+/// What a database may have for a default, and should not for a worker.
+///
+/// - A claim takes rows that others have just changed, and a statement must see what those
+///   before it have locked. Where the snapshot is older, both are errors.
+/// - An upkeep that was cut off from the server must not keep its locks for hours.
+/// - Nor must a worker that is gone without a word keep its connections for hours. (These have no
+///   effect on a Unix socket.)
+const OWN: Settings = &[
+    ("default_transaction_isolation", "read committed"),
+    ("lock_timeout", "0"),
+    ("idle_session_timeout", "0"),
+    ("idle_in_transaction_session_timeout", "10s"),
+    ("tcp_keepalives_idle", "60"),
+    ("tcp_keepalives_interval", "10"),
+    ("tcp_keepalives_count", "6"),
+];
 
 /// Claiming and settling have one good plan each, which reads an index. A planner that has no
 /// statistics yet, or old ones, may think otherwise, so it is not left the choice.
-const PLANNER: [(&str, &str); 6] = [
+const PLANNER: Settings = &[
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
     ("enable_bitmapscan", "off"),
@@ -91,20 +189,37 @@ const PLANNER: [(&str, &str); 6] = [
     ("jit", "off"),
 ];
 
-/// `protocol_violation`: how a pooler in between refuses settings at the start.
-const PROTOCOL_VIOLATION: &str = "08P01";
+/// How a pooler in between refuses settings at the start: `protocol_violation` (PgBouncer),
+/// `feature_not_supported` (the proxy of RDS).
+const REFUSES_SETTINGS: [&str; 2] = ["08P01", "0A000"];
 
-async fn connect(options: PgConnectOptions) -> sqlx::Result<PgConnection> {
-    let refused = match PgConnection::connect_with(&options.clone().options(PLANNER)).await {
-        Err(sqlx::Error::Database(error))
-            if error.code().as_deref() == Some(PROTOCOL_VIOLATION) =>
-        {
-            error
-        }
+async fn connect(options: PgConnectOptions, purpose: Purpose) -> sqlx::Result<PgConnection> {
+    let planner = match purpose {
+        Purpose::Jobs => PLANNER,
+        Purpose::Lease | Purpose::Control => &[],
+    };
+    let settings = [OWN, purpose.settings(), planner].concat();
+    let connected = PgConnection::connect_with(&options.clone().options(settings)).await;
+    let refused = match connected {
+        Err(error) if refuses_settings(&error) => error,
         result => return result,
     };
-    debug!(error = %refused, "connecting without settings for the planner");
+    debug!(error = %refused, "connecting without settings of our own");
     PgConnection::connect_with(&options).await
+}
+
+fn refuses_settings(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|it| it.code());
+    code.is_some_and(|code| REFUSES_SETTINGS.contains(&code.as_ref()))
+}
+
+/// Whether another try may succeed in a moment.
+fn is_temporary(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => error.is_transient_in_connect_phase(),
+        sqlx::Error::Io(error) => error.kind() == std::io::ErrorKind::ConnectionRefused,
+        _ => false,
+    }
 }
 
 impl Lent<'_> {
@@ -112,7 +227,7 @@ impl Lent<'_> {
         &mut self.connection
     }
 
-    pub(super) fn give_back(mut self) {
-        *self.place = Some(self.connection);
+    pub(super) fn give_back(self) {
+        self.dedicated.idle().push(self.connection);
     }
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
-use super::{failure::failed_to, rows, statements::Statements};
+use super::{dedicated::Dedicated, failure::failed_to, rows, statements::Statements};
 use crate::{
     error::Result,
     store::{MinuteRecord, MinuteToAdd, Tally, Tended},
@@ -13,25 +13,43 @@ use crate::{
 /// The longest look back: any database can take it from the time.
 const LONGEST_AGO: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-pub(super) async fn tend(pool: &PgPool, statements: &Statements) -> Result<Tended> {
+pub(super) async fn tend(dedicated: &Dedicated, statements: &Statements) -> Result<Tended> {
+    let lent = dedicated.lend().await;
+    let mut lent = lent.map_err(failed_to("tend the history"))?;
+    let tended = tend_on(lent.connection(), statements).await?;
+    lent.give_back();
+    Ok(tended)
+}
+
+pub(super) async fn tend_on(
+    connection: &mut PgConnection,
+    statements: &Statements,
+) -> Result<Tended> {
     sqlx::query(statements.tend_history.text())
         .try_map(|row| rows::tended(&row))
-        .fetch_one(pool)
+        .fetch_one(connection)
         .await
         .map_err(failed_to("tend the history"))
 }
 
-pub(super) async fn prune(pool: &PgPool, statements: &Statements, limit: u32) -> Result<u64> {
+pub(super) async fn prune(
+    dedicated: &Dedicated,
+    statements: &Statements,
+    limit: u32,
+) -> Result<u64> {
+    let failed = failed_to("prune the history");
+    let mut lent = dedicated.lend().await.map_err(&failed)?;
     let pruned = sqlx::query(statements.prune.text())
         .bind(i64::from(limit))
-        .execute(pool)
+        .execute(lent.connection())
         .await
-        .map_err(failed_to("prune the history"))?;
+        .map_err(&failed)?;
+    lent.give_back();
     Ok(pruned.rows_affected())
 }
 
 pub(super) async fn add_minutes(
-    pool: &PgPool,
+    dedicated: &Dedicated,
     statements: &Statements,
     minutes: &[MinuteToAdd],
 ) -> Result<()> {
@@ -42,6 +60,8 @@ pub(super) async fn add_minutes(
     let seconds =
         |sum: fn(&Tally) -> f64| -> Vec<f64> { minutes.iter().map(|it| sum(&it.tally)).collect() };
     let ago = |it: &MinuteToAdd| it.ago.min(LONGEST_AGO).as_secs_f64();
+    let failed = failed_to("add to the minutes");
+    let mut lent = dedicated.lend().await.map_err(&failed)?;
     sqlx::query(statements.add_minutes.text())
         .bind(minutes.iter().map(ago).collect::<Vec<_>>())
         .bind(
@@ -60,9 +80,10 @@ pub(super) async fn add_minutes(
         .bind(seconds(|it| it.wait_seconds))
         .bind(seconds(|it| it.run_seconds))
         .bind(seconds(|it| it.max_run_seconds))
-        .execute(pool)
+        .execute(lent.connection())
         .await
-        .map_err(failed_to("add to the minutes"))?;
+        .map_err(&failed)?;
+    lent.give_back();
     Ok(())
 }
 
@@ -80,16 +101,19 @@ pub(super) async fn list_minutes(
 }
 
 pub(super) async fn forget_minutes(
-    pool: &PgPool,
+    dedicated: &Dedicated,
     statements: &Statements,
     keep: Duration,
     limit: u32,
 ) -> Result<u64> {
+    let failed = failed_to("forget old minutes");
+    let mut lent = dedicated.lend().await.map_err(&failed)?;
     let forgotten = sqlx::query(statements.forget_minutes.text())
         .bind(keep.min(LONGEST_AGO).as_secs_f64())
         .bind(i64::from(limit))
-        .execute(pool)
+        .execute(lent.connection())
         .await
-        .map_err(failed_to("forget old minutes"))?;
+        .map_err(&failed)?;
+    lent.give_back();
     Ok(forgotten.rows_affected())
 }

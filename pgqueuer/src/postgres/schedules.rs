@@ -1,8 +1,10 @@
 //! Recurring jobs and published kinds: the tables that workers share.
 
-use sqlx::{PgPool, types::Json};
+use sqlx::types::Json;
 
-use super::{enqueue::headers_column, failure::failed_to, rows, statements::Statements};
+use super::{
+    dedicated::Dedicated, enqueue::headers_column, failure::failed_to, rows, statements::Statements,
+};
 use crate::{
     error::Result,
     job::JobId,
@@ -10,11 +12,13 @@ use crate::{
 };
 
 pub(super) async fn publish_kinds(
-    pool: &PgPool,
+    dedicated: &Dedicated,
     statements: &Statements,
     kinds: &[KindRecord],
 ) -> Result<()> {
     let max_attempts = |it: &KindRecord| i16::try_from(it.max_attempts).unwrap_or(i16::MAX);
+    let failed = failed_to("publish the kinds of this worker");
+    let mut lent = dedicated.lend().await.map_err(&failed)?;
     sqlx::query(statements.publish_kinds.text())
         .bind(kinds.iter().map(|it| it.kind.as_str()).collect::<Vec<_>>())
         .bind(kinds.iter().map(|it| it.queue.as_str()).collect::<Vec<_>>())
@@ -39,17 +43,20 @@ pub(super) async fn publish_kinds(
                 .map(|it| it.source.as_str())
                 .collect::<Vec<_>>(),
         )
-        .execute(pool)
+        .execute(lent.connection())
         .await
-        .map_err(failed_to("publish the kinds of this worker"))?;
+        .map_err(&failed)?;
+    lent.give_back();
     Ok(())
 }
 
 pub(super) async fn store_schedules(
-    pool: &PgPool,
+    dedicated: &Dedicated,
     statements: &Statements,
     schedules: &[ScheduleToStore],
 ) -> Result<()> {
+    let failed = failed_to("store schedules");
+    let mut lent = dedicated.lend().await.map_err(&failed)?;
     sqlx::query(statements.store_schedules.text())
         .bind(
             schedules
@@ -64,31 +71,38 @@ pub(super) async fn store_schedules(
                 .collect::<Vec<_>>(),
         )
         .bind(schedules.iter().map(|it| it.next_tick).collect::<Vec<_>>())
-        .execute(pool)
+        .execute(lent.connection())
         .await
-        .map_err(failed_to("store schedules"))?;
+        .map_err(&failed)?;
+    lent.give_back();
     Ok(())
 }
 
 pub(super) async fn next_ticks(
-    pool: &PgPool,
+    dedicated: &Dedicated,
     statements: &Statements,
     kinds: &[&str],
 ) -> Result<Vec<NextTick>> {
-    sqlx::query(statements.next_ticks.text())
+    let failed = failed_to("read the next ticks");
+    let mut lent = dedicated.lend().await.map_err(&failed)?;
+    let ticks = sqlx::query(statements.next_ticks.text())
         .bind(kinds)
         .try_map(|row| rows::next_tick(&row))
-        .fetch_all(pool)
+        .fetch_all(lent.connection())
         .await
-        .map_err(failed_to("read the next ticks"))
+        .map_err(&failed)?;
+    lent.give_back();
+    Ok(ticks)
 }
 
 pub(super) async fn tick(
-    pool: &PgPool,
+    dedicated: &Dedicated,
     statements: &Statements,
     tick: &Tick,
 ) -> Result<Option<JobId>> {
-    sqlx::query(statements.tick.text())
+    let failed = failed_to("enqueue a scheduled job");
+    let mut lent = dedicated.lend().await.map_err(&failed)?;
+    let id = sqlx::query(statements.tick.text())
         .bind(tick.job.kind.as_ref())
         .bind(tick.due)
         .bind(tick.next)
@@ -97,7 +111,9 @@ pub(super) async fn tick(
         .bind(tick.job.payload.bytes.as_slice())
         .bind(headers_column(&tick.job.headers))
         .try_map(|row| rows::job_id(&row))
-        .fetch_optional(pool)
+        .fetch_optional(lent.connection())
         .await
-        .map_err(failed_to("enqueue a scheduled job"))
+        .map_err(&failed)?;
+    lent.give_back();
+    Ok(id)
 }

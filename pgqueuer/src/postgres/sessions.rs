@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use sqlx::{Row as _, postgres::PgRow};
+use sqlx::{
+    Connection as _, PgConnection, Row as _,
+    postgres::{PgRow, PgTransaction},
+};
 
 use super::{PostgresStore, claim, failed_to, key_columns, rows};
 use crate::{
@@ -10,18 +13,32 @@ use crate::{
     store::{ClaimKey, Crash, Holds, SessionId, Store as _},
 };
 
+/// Each statement has a snapshot of its own, whatever the database has for a default; may read
+/// the whole table; and keeps its locks for a few seconds only if the worker is cut off.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; \
+                     SET LOCAL statement_timeout = '10min'; \
+                     SET LOCAL idle_in_transaction_session_timeout = '10s'";
+
+async fn begin(connection: &mut PgConnection) -> sqlx::Result<PgTransaction<'_>> {
+    connection.begin_with(BEGIN).await
+}
+
 pub(super) async fn open(
     store: &PostgresStore,
     worker: &str,
     lease: Duration,
 ) -> Result<SessionId> {
-    sqlx::query(store.statements.open_session.text())
+    let failed = failed_to("open a session");
+    let mut lent = store.lease().lend().await.map_err(&failed)?;
+    let session = sqlx::query(store.statements.open_session.text())
         .bind(worker)
         .bind(lease.as_secs_f64())
         .try_map(|row: PgRow| row.try_get("id").map(SessionId))
-        .fetch_one(store.lease())
+        .fetch_one(lent.connection())
         .await
-        .map_err(failed_to("open a session"))
+        .map_err(&failed)?;
+    lent.give_back();
+    Ok(session)
 }
 
 pub(super) async fn renew(
@@ -29,12 +46,15 @@ pub(super) async fn renew(
     session: SessionId,
     lease: Duration,
 ) -> Result<bool> {
+    let failed = failed_to("renew the session");
+    let mut lent = store.lease().lend().await.map_err(&failed)?;
     let renewed = sqlx::query(store.statements.renew_session.text())
         .bind(session.0)
         .bind(lease.as_secs_f64())
-        .execute(store.lease())
+        .execute(lent.connection())
         .await
-        .map_err(failed_to("renew the session"))?;
+        .map_err(&failed)?;
+    lent.give_back();
     Ok(renewed.rows_affected() == 1)
 }
 
@@ -46,18 +66,20 @@ pub(super) async fn close(
     let failed = failed_to("close the session");
     // For who comes next. If it cannot be told, they walk a little further.
     let _ = claim::share_marks(store.claiming(), &store.statements, &store.lanes).await;
+    let mut lent = store.control().lend().await.map_err(&failed)?;
     if let Holds::Only(held) = holds {
         let (ids, claim_numbers) = key_columns(held);
         sqlx::query(store.statements.give_back.text())
             .bind(session.0)
             .bind(ids)
             .bind(claim_numbers)
-            .execute(store.control())
+            .execute(lent.connection())
             .await
             .map_err(&failed)?;
+        lent.give_back();
         return Ok(());
     }
-    let mut transaction = store.begin_upkeep().await.map_err(&failed)?;
+    let mut transaction = begin(lent.connection()).await.map_err(&failed)?;
     for statement in [
         &store.statements.lock_session,
         &store.statements.close_session,
@@ -68,12 +90,15 @@ pub(super) async fn close(
             .await
             .map_err(&failed)?;
     }
-    transaction.commit().await.map_err(&failed)
+    transaction.commit().await.map_err(&failed)?;
+    lent.give_back();
+    Ok(())
 }
 
 pub(super) async fn rescue(store: &PostgresStore) -> Result<Vec<Crash>> {
     let failed = failed_to("rescue jobs");
-    let mut transaction = store.begin_upkeep().await.map_err(&failed)?;
+    let mut lent = store.control().lend().await.map_err(&failed)?;
+    let mut transaction = begin(lent.connection()).await.map_err(&failed)?;
     let expired: Vec<i64> = sqlx::query(store.statements.expired_sessions.text())
         .try_map(|row: PgRow| row.try_get("id"))
         .fetch_all(&mut *transaction)
@@ -90,6 +115,7 @@ pub(super) async fn rescue(store: &PostgresStore) -> Result<Vec<Crash>> {
             .map_err(&failed)?
     };
     transaction.commit().await.map_err(&failed)?;
+    lent.give_back();
     if !expired.is_empty() {
         // The last claim of a worker that died may have been rolled back, after others had
         // passed its jobs by.
@@ -105,7 +131,8 @@ pub(super) async fn reconcile(
 ) -> Result<u64> {
     let failed = failed_to("reconcile the session");
     let (ids, claim_numbers) = key_columns(known);
-    let mut transaction = store.begin_upkeep().await.map_err(&failed)?;
+    let mut lent = store.control().lend().await.map_err(&failed)?;
+    let mut transaction = begin(lent.connection()).await.map_err(&failed)?;
     sqlx::query(store.statements.lock_session.text())
         .bind(session.0)
         .execute(&mut *transaction)
@@ -119,5 +146,6 @@ pub(super) async fn reconcile(
         .await
         .map_err(&failed)?;
     transaction.commit().await.map_err(&failed)?;
+    lent.give_back();
     Ok(given_back.len() as u64)
 }

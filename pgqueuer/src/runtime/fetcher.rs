@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::{
-    LONGEST_CALL, Mode, Patience,
+    LONGEST_CALL, Mode, Patience, SHORT_CALL,
     ahead::{Ahead, Pace},
     attempt::Attempts,
     in_time,
@@ -248,7 +248,7 @@ impl Fetcher {
         };
         session.set_unsure(true);
         let began = Instant::now();
-        let jobs = in_time(LONGEST_CALL, self.store.claim(&request)).await?;
+        let jobs = in_time(SHORT_CALL, self.store.claim(&request)).await?;
         session.set_unsure(false);
 
         let claimed = jobs.len();
@@ -305,7 +305,12 @@ impl Fetcher {
         if given_back > 0 {
             warn!(given_back, "gave back jobs of a claim whose reply was lost");
         }
-        in_time(LONGEST_CALL, self.store.requeue_stranded()).await?;
+        // It may read far: a table where it takes too long must not keep the worker from claiming.
+        // The upkeep looks as well.
+        let requeuing = in_time(LONGEST_CALL, self.store.requeue_stranded());
+        if let Err(error) = requeuing.await {
+            warn!(error = %Chain(&error), "failed to look for jobs that claims have passed by");
+        }
         Ok(())
     }
 

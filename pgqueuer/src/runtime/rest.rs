@@ -10,7 +10,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{LONGEST_CALL, in_time, session::Sessions, wakeups::Wakeups};
+use super::{SHORT_CALL, in_time, session::Sessions, wakeups::Wakeups};
 use crate::{
     error::{Chain, Result},
     store::{Horizon, SessionId, Store},
@@ -73,7 +73,7 @@ impl Rest {
             return wakeups.next().await;
         }
         let step = in_time(
-            LONGEST_CALL,
+            SHORT_CALL,
             self.step(store, sessions.current().id, wakeups, found),
         );
         match step.await {
@@ -92,7 +92,8 @@ impl Rest {
             State::Unarmed => tokio::time::sleep(LOOK_EVERY).await,
             State::Armed(_) => wakeups.next().await,
             State::Arming(_, _, wait) => {
-                *wait *= 2;
+                // Somebody may be writing for hours.
+                *wait = wait.saturating_mul(2);
                 let wait = *wait;
                 tokio::select! {
                     () = wakeups.next() => {}

@@ -18,7 +18,7 @@ use std::{
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::{Patience, in_time};
+use super::{LONGEST_CALL, Patience, in_time};
 use crate::{
     config::WorkerConfig,
     error::{Chain, Result},
@@ -196,7 +196,9 @@ impl Sessions {
     async fn begin_another(&self) {
         let mut patience = Patience::default();
         loop {
-            match self.store.open_session(&self.worker, self.lease).await {
+            // One that was opened after all, and that nobody knows of, holds nothing.
+            let opening = self.store.open_session(&self.worker, self.lease);
+            match in_time(LONGEST_CALL, opening).await {
                 Ok(id) => {
                     info!(session = %id, "opened another session");
                     let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use super::{
-    LONGEST_CALL, Patience, Report, in_time,
+    Patience, Report, SHORT_CALL, in_time,
     minutes::{Measured, Minutes},
     session::Session,
 };
@@ -335,7 +335,7 @@ impl Writer {
         };
         tokio::pin!(give_up);
         loop {
-            let attempt = in_time(LONGEST_CALL, self.store.settle(session, settlements));
+            let attempt = in_time(SHORT_CALL, self.store.settle(session, settlements));
             let error = tokio::select! {
                 result = attempt => match result {
                     Ok(refused) => return Some(refused),

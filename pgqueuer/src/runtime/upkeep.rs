@@ -9,7 +9,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::{LONGEST_CALL, Patience, in_time, session::Sessions, spread, wakeups::Wakeups};
+use super::{
+    LONGEST_CALL, Patience, SHORT_CALL, in_time, session::Sessions, spread, wakeups::Wakeups,
+};
 use crate::{
     config::WorkerConfig,
     error::{Chain, Result},
@@ -58,7 +60,7 @@ async fn promote(store: &dyn Store, mut wakeups: Wakeups, stop: &CancellationTok
     let mut patience = Patience::default();
     while !stop.is_cancelled() {
         // A stop need not wait for the store: what is cut off is done again, or by others.
-        let promoting = in_time(LONGEST_CALL, store.promote(PROMOTE));
+        let promoting = in_time(SHORT_CALL, store.promote(PROMOTE));
         let Some(promotion) = stop.run_until_cancelled(promoting).await else {
             return;
         };

@@ -1,7 +1,8 @@
 //! One server on Unix: a run folder, a supervisor and a socket.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write as _},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Stdio},
@@ -10,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    Builder, StartError,
+    Builder, Shutdown, StartError,
     folder::{self, Folder},
     template::{self, Template},
     user::ServerUser,
@@ -75,6 +76,59 @@ impl Cluster {
         self.pid
     }
 
+    /// Tells the server to stop, and does not wait for that.
+    pub(crate) fn shut_down(&self, how: Shutdown) -> Result<(), StartError> {
+        let signal = match how {
+            Shutdown::Smart => "-TERM",
+            Shutdown::Fast => "-INT",
+            Shutdown::Immediate => "-QUIT",
+        };
+        // Not by `user`, who is the same or less: the server may belong to somebody else.
+        let sent = crate::command("kill")
+            .args([signal, &self.pid.to_string()])
+            .output()
+            .map_err(|e| StartError::io("failed to run kill", e))?;
+        if sent.status.success() || self.has_ended() {
+            return Ok(());
+        }
+        let reason = String::from_utf8_lossy(&sent.stderr);
+        Err(StartError::failed(format!(
+            "failed to signal the server: {}",
+            reason.trim()
+        )))
+    }
+
+    /// Waits until the server has ended, and starts it on the same data.
+    pub(crate) fn start_again(&mut self) -> Result<(), StartError> {
+        let deadline = Instant::now() + START_LIMIT;
+        while !self.has_ended() {
+            if Instant::now() > deadline {
+                let seconds = START_LIMIT.as_secs();
+                return Err(self.failure(&format!("PostgreSQL has not ended after {seconds} s")));
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        // What is there is of the server before.
+        for stale in ["data/postmaster.pid", "ended"] {
+            match fs::remove_file(self.dir.join(stale)) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                    return Err(StartError::io(format!("failed to remove {stale}"), e));
+                }
+                _ => {}
+            }
+        }
+        let orders = self.supervisor.stdin.as_mut();
+        orders
+            .map_or(Ok(()), |it| it.write_all(b"start\n"))
+            .map_err(|e| StartError::io("failed to reach the supervisor", e))?;
+        self.pid = self.wait_until_ready(&self.dir.join("data/postmaster.pid"))?;
+        Ok(())
+    }
+
+    fn has_ended(&self) -> bool {
+        self.dir.join("ended").exists()
+    }
+
     /// Starts a supervisor and waits for its server.
     fn launch(
         bin: &Path,
@@ -137,7 +191,7 @@ impl Cluster {
                 return Ok(pid);
             }
             let supervisor_ended = !matches!(self.supervisor.try_wait(), Ok(None));
-            if supervisor_ended || self.dir.join("ended").exists() {
+            if supervisor_ended || self.has_ended() {
                 return Err(self.failure("PostgreSQL did not start"));
             }
             if Instant::now() > deadline {

@@ -124,6 +124,43 @@ impl Postgres {
     pub fn pid(&self) -> u32 {
         self.cluster.pid()
     }
+
+    /// Tells the server to stop, and returns at once. Its files stay.
+    ///
+    /// May be called again, with a quicker way.
+    ///
+    /// # Errors
+    ///
+    /// If the signal could not be sent.
+    #[cfg(unix)]
+    pub fn shut_down(&self, how: Shutdown) -> Result<(), StartError> {
+        self.cluster.shut_down(how)
+    }
+
+    /// Waits until the server has ended, and starts it again: with the same data, at the
+    /// same URL, under another process id.
+    ///
+    /// # Errors
+    ///
+    /// If it has not ended after 60 s (nobody has told it to, or a smart shutdown waits for
+    /// its clients), or does not start.
+    #[cfg(unix)]
+    pub fn start_again(&mut self) -> Result<(), StartError> {
+        self.cluster.start_again()
+    }
+}
+
+/// How a server stops. See [`Postgres::shut_down`].
+#[cfg(unix)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shutdown {
+    /// Lets no more clients in, and waits until those that are there have left.
+    Smart,
+    /// Disconnects all clients, whose transactions are rolled back.
+    Fast,
+    /// Ends as in a crash: the next start replays the log. What was committed is kept if
+    /// the server is [durable](Builder::durable).
+    Immediate,
 }
 
 /// Configures a [`Postgres`]. Created by [`Postgres::builder`].

@@ -1,6 +1,8 @@
 # Owns one server: starts it, waits for the end of its input, stops it, tidies up.
 # $1: run folder. $2: template, or empty. $3: `initdb`. $4: its arguments, in one.
 # The rest: the command of the server.
+#
+# A server that has ended is started again for each line of input.
 run=$1 template=$2 initdb=$3 initdb_arguments=$4
 shift 4
 
@@ -18,7 +20,8 @@ make_data() {
     "$initdb" $initdb_arguments -D "$run/data"
 }
 
-if make_data >"$run/server.log" 2>&1; then
+# Runs the server until it ends, by itself or with our input.
+serve() {
     "$@" >>"$run/server.log" 2>&1 3<&- &
     server=$!
     # Again and again: a shell starts background commands with SIGQUIT ignored, so
@@ -27,13 +30,24 @@ if make_data >"$run/server.log" 2>&1; then
         read -r line <&3
         while kill -QUIT "$server"; do sleep 0.02 || sleep 1; done
     } 2>/dev/null &
+    watcher=$!
     wait "$server"
+    # It would take the next line, which is for us.
+    kill -KILL "$watcher" 2>/dev/null
+    wait "$watcher" 2>/dev/null
+}
+
+if make_data >"$run/server.log" 2>&1; then
+    serve "$@"
 fi
 
-# Tells our parent that there is no server any more; it may want to read the log.
+# Tells our parent that there is no server any more; it may want to read the log, or
+# to have the server back.
 : >"$run/ended"
-read -r line <&3
+while read -r line <&3; do
+    serve "$@"
+    : >"$run/ended"
+done
 rm -rf "$run"
 # Succeeds if no other server and no template is there.
 rmdir "${run%/*}" 2>/dev/null
-wait

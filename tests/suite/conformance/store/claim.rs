@@ -11,8 +11,8 @@ use super::super::{postgres_only, store_cases};
 use crate::{
     backend::Database,
     support::{
-        LONG, again, claim, claim_onward, completed, enqueue, enqueue_many, given_back, held, ids,
-        job, open_session, record, running_job, settle, state,
+        LONG, again, claim, claim_onward, completed, enqueue, enqueue_many, expire, given_back,
+        held, ids, job, open_session, record, running_job, settle, state,
     },
 };
 
@@ -34,6 +34,7 @@ store_cases! {
     stamps_the_beginning_of_the_attempt,
     leaves_scheduled_jobs,
     leaves_held_jobs,
+    finds_what_an_expired_lease_kept_it_from,
 }
 
 // Memory looks at every job, and keeps the order of enqueueing across kinds. PostgreSQL takes
@@ -292,4 +293,19 @@ async fn takes_turns_among_kinds_of_one_priority(database: &Database) {
     }
 
     assert_eq!(kinds, KINDS.map(str::to_owned).into());
+}
+
+/// As after an outage: the lease has run out, nobody has taken over, and it is renewed.
+async fn finds_what_an_expired_lease_kept_it_from(store: &dyn Store) {
+    let session = open_session(store).await;
+    enqueue_many(store, &job("mail"), 10).await;
+    assert_eq!(claim(store, session, &["mail"], 5).await.len(), 5);
+    expire(store, session).await;
+    for _ in 0..5 {
+        assert!(claim(store, session, &["mail"], 5).await.is_empty());
+    }
+
+    store.renew_session(session, LONG).await.unwrap();
+
+    assert_eq!(claim(store, session, &["mail"], 10).await.len(), 5);
 }

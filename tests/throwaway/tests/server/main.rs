@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-use throwaway_postgres::{Postgres, StartError, bin_dir};
+use throwaway_postgres::{Postgres, Shutdown, StartError, bin_dir};
 
 use crate::support::{
     Place, Report, all_processes, child_command, entries, eventually, is_running, process_column,
@@ -41,6 +41,29 @@ fn a_durable_server_keeps_the_defaults() {
     for setting in ["fsync", "synchronous_commit", "full_page_writes"] {
         assert_eq!(query(&postgres, &format!("SHOW {setting}")), "on");
     }
+}
+
+#[test]
+fn a_server_stops_and_starts_again_with_its_data() {
+    let mut postgres = Postgres::builder().durable(true).start().unwrap();
+    let dir = postgres.dir().to_path_buf();
+    query(&postgres, "CREATE TABLE kept (number int)");
+    for (number, how) in [Shutdown::Smart, Shutdown::Fast, Shutdown::Immediate]
+        .into_iter()
+        .enumerate()
+    {
+        query(&postgres, &format!("INSERT INTO kept VALUES ({number})"));
+        let before = postgres.pid();
+        postgres.shut_down(how).unwrap();
+        postgres.start_again().unwrap();
+        assert!(!is_running(before) && is_running(postgres.pid()));
+        let kept = query(&postgres, "SELECT count(*) FROM kept");
+        assert_eq!(kept, (number + 1).to_string());
+    }
+
+    let pid = postgres.pid();
+    drop(postgres);
+    assert!(!is_running(pid) && !dir.exists());
 }
 
 #[test]
