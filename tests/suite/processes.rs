@@ -1,5 +1,8 @@
 //! Workers as real processes: stopped by signals, killed, and several at a time.
 
+#[cfg(unix)]
+mod paused;
+
 use std::{
     process::{ExitStatus, Stdio},
     time::{Duration, Instant},
@@ -34,6 +37,7 @@ mod jobs {
     produced!(CountMe = "count_me" { number: i64 });
     produced!(Nap = "nap" { milliseconds: u64 });
     produced!(KillTheWorker = "kill_the_worker" {});
+    produced!(WaitToBeTold = "wait_to_be_told" {});
     produced!(PanicEachTime = "panic_each_time" { message: String });
 }
 use jobs::{CountMe, KillTheWorker, Nap, PanicEachTime};
@@ -59,15 +63,19 @@ impl Stage {
     }
 
     fn worker(&self, arguments: &[&str]) -> Child {
-        Command::new(env!("CARGO_BIN_EXE_test-worker"))
+        self.worker_command(arguments).spawn().unwrap()
+    }
+
+    fn worker_command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_test-worker"));
+        command
             .arg("worker")
             .args(arguments)
             .env("DATABASE_URL", &self.url)
             .env("RUST_LOG", "warn")
             .stdin(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap()
+            .kill_on_drop(true);
+        command
     }
 
     async fn number(&self, query: &'static str) -> i64 {

@@ -1,6 +1,7 @@
 //! `cargo xtask`: what a developer of pgqueuer runs. Nothing to install but Rust.
 
 mod bless;
+mod chaos;
 mod ci;
 mod postgres;
 mod shell;
@@ -11,6 +12,7 @@ use std::{env, process::ExitCode};
 
 const HELP: &str = "\
 cargo xtask test [--postgres 14,16,18] [FILTER…]   all tests; finds or fetches a PostgreSQL
+cargo xtask chaos [--minutes 30] [--seed N]        everything fails at random, and a checker looks for lost jobs
 cargo xtask tidy                                   the rules that no compiler checks
 cargo xtask bless                                  rewrites what tests compare with
 cargo xtask ci [STEP…]                             everything that must pass before a change lands";
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
     let outcome = match command {
         "test" => test::run(rest),
         "tidy" => tidy::run(),
+        "chaos" => chaos::run(rest),
         "bless" => bless::run(),
         "ci" => ci::run(rest),
         "help" | "-h" | "--help" => {

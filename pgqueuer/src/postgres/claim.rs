@@ -28,7 +28,8 @@ pub(super) async fn claim(
 ) -> Result<Vec<ClaimedJob>> {
     let failed = failed_to("claim jobs");
     let mut lent = dedicated.lend().await.map_err(&failed)?;
-    if request.look == Look::Everywhere {
+    let knows_lanes = lanes.with(|book| book.holds_for(lent.number()));
+    if request.look == Look::Everywhere || !knows_lanes {
         survey(lent.connection(), statements, lanes, request.kinds).await?;
     }
     let columns = lanes.with(|book| book.in_order(request.kinds, request.look));
@@ -137,11 +138,13 @@ pub(super) async fn share_marks(
     statements: &Statements,
     lanes: &Lanes,
 ) -> Result<()> {
-    if let Some(marks) = lanes.with(|book| book.unshared(Duration::ZERO)) {
-        let mut lent = dedicated.lend().await.map_err(failed_to("share marks"))?;
+    let mut lent = dedicated.lend().await.map_err(failed_to("share marks"))?;
+    let knows_lanes = lanes.with(|book| book.holds_for(lent.number()));
+    let marks = lanes.with(|book| book.unshared(Duration::ZERO));
+    if let Some(marks) = marks.filter(|_| knows_lanes) {
         share(lent.connection(), statements, marks).await?;
-        lent.give_back();
     }
+    lent.give_back();
     Ok(())
 }
 

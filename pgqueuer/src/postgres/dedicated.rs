@@ -7,7 +7,10 @@
 //! wrong on them, and made anew.
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -30,8 +33,10 @@ pub(super) struct Dedicated {
     pool: PgPool,
     purpose: Purpose,
     places: Semaphore,
-    /// Those that are not lent.
-    idle: Mutex<Vec<PgConnection>>,
+    /// Those that are not lent, with their numbers.
+    idle: Mutex<Vec<(PgConnection, u64)>>,
+    /// How many there have been.
+    made: AtomicU64,
 }
 
 /// What connections are for.
@@ -51,6 +56,7 @@ pub(super) struct Lent<'a> {
     dedicated: &'a Dedicated,
     _place: SemaphorePermit<'a>,
     connection: PgConnection,
+    number: u64,
 }
 
 impl Dedicated {
@@ -66,6 +72,7 @@ impl Dedicated {
             purpose,
             places: Semaphore::new(purpose.connections()),
             idle: Mutex::default(),
+            made: AtomicU64::new(0),
         }
     }
 
@@ -74,14 +81,15 @@ impl Dedicated {
         let place = self.places.acquire().await;
         let place = place.expect("the semaphore is never closed");
         let idle = self.idle().pop();
-        let connection = match idle {
-            Some(connection) => connection,
-            None => self.connect().await?,
+        let (connection, number) = match idle {
+            Some(idle) => idle,
+            None => (self.connect().await?, self.made.fetch_add(1, Relaxed) + 1),
         };
         Ok(Lent {
             dedicated: self,
             _place: place,
             connection,
+            number,
         })
     }
 
@@ -129,13 +137,13 @@ impl Dedicated {
         let all = u32::try_from(self.purpose.connections()).unwrap_or(u32::MAX);
         let _places = self.places.acquire_many(all).await;
         let idle = std::mem::take(&mut *self.idle());
-        for connection in idle {
+        for (connection, _) in idle {
             // It is of no more use either way.
             let _ = connection.close().await;
         }
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<PgConnection>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<(PgConnection, u64)>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -227,7 +235,14 @@ impl Lent<'_> {
         &mut self.connection
     }
 
+    /// Counts the connections of this purpose from 1. The server may have crashed between one
+    /// and the next.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
     pub(super) fn give_back(self) {
-        self.dedicated.idle().push(self.connection);
+        let idle = (self.connection, self.number);
+        self.dedicated.idle().push(idle);
     }
 }

@@ -9,6 +9,11 @@
 //!   there. A position is taken before its job is committed, so the mark trails until all that
 //!   was being written has been written; workers share it in the table of lanes.
 //!
+//! Marks hold as long as the connection on which they were found. A server that has crashed, or a
+//! standby that took its place, gives out again those positions that nothing had made it write
+//! down; what is enqueued there would lie below the marks. Those in the table are as the server
+//! has them, and hold.
+//!
 //! A claim that is rolled back may leave jobs behind the marks of those who passed it by.
 //! `requeue_stranded.sql` brings them back.
 
@@ -36,6 +41,8 @@ impl Lanes {
 
 #[derive(Debug, Default)]
 pub(super) struct LaneBook {
+    /// The number of the connection on which all this was found.
+    connection: u64,
     lanes: HashMap<String, BTreeMap<i16, Lane>>,
     /// Counts claims, to take turns among lanes of one priority.
     turn: usize,
@@ -127,6 +134,18 @@ impl LaneBook {
     /// For how long to pass locked rows by, once somebody has kept one. A guess: who keeps one
     /// for long may keep the next, and each costs a wait.
     const HINDERED_FOR: Duration = Duration::from_secs(60);
+
+    /// Whether what is known was found on this connection. If not, it is forgotten, and the lanes
+    /// are to be learned anew.
+    pub(super) fn holds_for(&mut self, connection: u64) -> bool {
+        if self.connection == connection {
+            return true;
+        }
+        self.lanes.clear();
+        self.horizons = Horizons::default();
+        self.connection = connection;
+        false
+    }
 
     /// Takes in the lanes that are in use.
     pub(super) fn learn(&mut self, found: Vec<LaneRow>) {

@@ -98,12 +98,14 @@ pub(super) async fn close(
 pub(super) async fn rescue(store: &PostgresStore) -> Result<Vec<Crash>> {
     let failed = failed_to("rescue jobs");
     let mut lent = store.control().lend().await.map_err(&failed)?;
+    // Without a transaction it locks nothing, and nearly always there is nothing.
+    let found = expired(store, lent.connection()).await.map_err(&failed)?;
+    if found.is_empty() {
+        lent.give_back();
+        return Ok(Vec::new());
+    }
     let mut transaction = begin(lent.connection()).await.map_err(&failed)?;
-    let expired: Vec<i64> = sqlx::query(store.statements.expired_sessions.text())
-        .try_map(|row: PgRow| row.try_get("id"))
-        .fetch_all(&mut *transaction)
-        .await
-        .map_err(&failed)?;
+    let expired = expired(store, &mut transaction).await.map_err(&failed)?;
     let crashes = if expired.is_empty() {
         Vec::new()
     } else {
@@ -122,6 +124,13 @@ pub(super) async fn rescue(store: &PostgresStore) -> Result<Vec<Crash>> {
         store.requeue_stranded().await?;
     }
     Ok(crashes)
+}
+
+async fn expired(store: &PostgresStore, connection: &mut PgConnection) -> sqlx::Result<Vec<i64>> {
+    sqlx::query(store.statements.expired_sessions.text())
+        .try_map(|row: PgRow| row.try_get("id"))
+        .fetch_all(connection)
+        .await
 }
 
 pub(super) async fn reconcile(

@@ -27,8 +27,10 @@ const LOOK_IN_VAIN: Duration = Duration::from_millis(50);
 const TOO_MANY_RINGS: u64 = 25;
 const WATCH: Duration = Duration::from_millis(100);
 
-/// The first wait for those who were writing, doubled each time.
+/// The first wait for those who were writing, doubled each time, up to the longest: they may
+/// write for hours, and each ring ends a wait.
 const FIRST_WAIT: Duration = Duration::from_millis(5);
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// How a worker learns of new jobs.
 pub(super) struct Rest {
@@ -92,8 +94,7 @@ impl Rest {
             State::Unarmed => tokio::time::sleep(LOOK_EVERY).await,
             State::Armed(_) => wakeups.next().await,
             State::Arming(_, _, wait) => {
-                // Somebody may be writing for hours.
-                *wait = wait.saturating_mul(2);
+                *wait = (*wait * 2).min(LONGEST_WAIT);
                 let wait = *wait;
                 tokio::select! {
                     () = wakeups.next() => {}

@@ -20,6 +20,9 @@ use crate::{
 
 /// How long a rescue may take: it reads the whole table.
 const LONGEST_RESCUE: Duration = Duration::from_secs(600);
+/// How often to look for leases that have run out; more often if the lease is short. This is what
+/// a crash costs besides the lease. The look reads the table of sessions, which is small.
+const RESCUE_EVERY: Duration = Duration::from_secs(1);
 /// How many jobs become available in one statement.
 const PROMOTE: u32 = 1000;
 /// How many records are deleted in one statement: short enough not to be in the way.
@@ -49,7 +52,8 @@ pub(super) async fn run(
     stop: CancellationToken,
 ) {
     let promoting = promote(&*store, wakeups, &stop);
-    let rescuing = every(config.lease / 3, &stop, || rescue(&*store, &sessions));
+    let rescue_every = RESCUE_EVERY.min(config.lease / 3);
+    let rescuing = every(rescue_every, &stop, || rescue(&*store, &sessions));
     let requeuing = requeue_stranded(&*store, &stop);
     let forgetting = every(FORGET_EVERY, &stop, || forget(&*store));
     tokio::join!(promoting, rescuing, forgetting, requeuing);

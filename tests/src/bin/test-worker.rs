@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use pgqueuer::prelude::*;
+use pgqueuer::{BoxError, prelude::*};
 use sqlx::PgPool;
 
 async fn leave_trace(pool: &PgPool, context: &Context, what: &str) -> Result<(), sqlx::Error> {
@@ -29,6 +29,15 @@ async fn nap(milliseconds: u64, pool: State<PgPool>, context: &Context) -> Resul
     leave_trace(&pool, context, "began").await?;
     tokio::time::sleep(Duration::from_millis(milliseconds)).await;
     leave_trace(&pool, context, "ended").await
+}
+
+/// Waits until it is told that it is cancelled, says so, and comes to no good end.
+#[job]
+async fn wait_to_be_told(pool: State<PgPool>, context: &Context) -> Result<(), BoxError> {
+    leave_trace(&pool, context, "began").await?;
+    context.cancelled().await;
+    leave_trace(&pool, context, "cancelled").await?;
+    Err("cancelled".into())
 }
 
 /// Takes the process with it.
