@@ -344,14 +344,24 @@ CREATE FUNCTION pgqueuer.enqueue(
     #variable_conflict use_column
     DECLARE
         new_id bigint;
+        new_payload bytea;
         new_priority smallint;
         new_state pgqueuer.job_state;
-        due    timestamptz := coalesce(enqueue.run_at, clock_timestamp() + enqueue.delay);
+        -- A delay that no clock can add is brought to one that is refused, or to none.
+        due    timestamptz := coalesce(
+            enqueue.run_at,
+            clock_timestamp() + CASE
+                WHEN enqueue.delay > interval '100 years' THEN interval '101 years'
+                WHEN enqueue.delay < interval '0' THEN interval '0'
+                ELSE enqueue.delay
+            END
+        );
     BEGIN
         IF enqueue.kind IS NULL OR char_length(enqueue.kind) NOT BETWEEN 1 AND 128 THEN
             RAISE EXCEPTION 'pgqueuer: the kind is % characters long, from 1 to 128',
                 coalesce(char_length(enqueue.kind), 0)
-                USING ERRCODE = 'invalid_parameter_value';
+                USING ERRCODE = 'invalid_parameter_value',
+                      HINT = 'Give the kind of a job, and what it is about in args.';
         END IF;
         IF enqueue.kind ~ '[[:space:][:cntrl:]]' THEN
             RAISE EXCEPTION 'pgqueuer: kind "%" contains white space or control characters', enqueue.kind
@@ -370,7 +380,7 @@ CREATE FUNCTION pgqueuer.enqueue(
         IF due > now() + interval '100 years' OR NOT isfinite(due) THEN
             RAISE EXCEPTION 'pgqueuer: job "%" would run at %, at most 100 years from now',
                 enqueue.kind, due
-                USING ERRCODE = 'invalid_parameter_value';
+                USING ERRCODE = 'invalid_parameter_value', HINT = 'Give an earlier time or a shorter delay.';
         END IF;
         IF enqueue.priority NOT BETWEEN -32768 AND 32767 THEN
             RAISE EXCEPTION 'pgqueuer: priority % of job "%" is out of range, from -32768 to 32767',
@@ -385,6 +395,21 @@ CREATE FUNCTION pgqueuer.enqueue(
                 USING ERRCODE = 'invalid_parameter_value',
                       HINT = 'Write them as {"tenant": "acme"}.';
         END IF;
+        IF enqueue.headers IS NOT NULL AND (
+            SELECT sum(octet_length(key) + octet_length(value)) > 65536
+            FROM jsonb_each_text(enqueue.headers)
+        ) THEN
+            RAISE EXCEPTION 'pgqueuer: the headers of job "%" are over 65536 bytes', enqueue.kind
+                USING ERRCODE = 'invalid_parameter_value',
+                      HINT = 'Put large values into args.';
+        END IF;
+
+        new_payload := convert_to(enqueue.args::text, 'UTF8');
+        IF octet_length(new_payload) > 33554432 THEN
+            RAISE EXCEPTION 'pgqueuer: the payload of job "%" is over 33554432 bytes', enqueue.kind
+                USING ERRCODE = 'invalid_parameter_value',
+                      HINT = 'Store the data elsewhere and enqueue a reference to it.';
+        END IF;
 
         -- The marks of the lanes wait for positions by the transactions that took them.
         PERFORM pg_current_xact_id();
@@ -398,7 +423,7 @@ CREATE FUNCTION pgqueuer.enqueue(
         INSERT INTO pgqueuer.jobs (id, kind, position, run_at, priority, state, codec, payload, headers)
         VALUES (
             new_id, enqueue.kind, new_id, due, new_priority, new_state,
-            'json', convert_to(enqueue.args::text, 'UTF8'), enqueue.headers
+            'json', new_payload, enqueue.headers
         );
         PERFORM pgqueuer.ring('', enqueue.kind, new_priority);
         PERFORM pgqueuer.ring('scheduled') WHERE new_state = 'scheduled';

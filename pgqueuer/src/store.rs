@@ -92,7 +92,7 @@ pub trait Store: fmt::Debug + Send + Sync {
     async fn reconcile(&self, session: SessionId, known: &[ClaimKey]) -> Result<u64>;
 
     /// Writes down how attempts ended. Returns the claims that were *not* settled,
-    /// because the session no longer holds them.
+    /// because the session no longer holds them. Of two results for one claim the first counts.
     async fn settle(&self, session: SessionId, settlements: &[Settlement])
     -> Result<Vec<ClaimKey>>;
 

@@ -1,8 +1,9 @@
 //! The specification of pgqueuer, as one test binary.
 //!
 //! [`conformance`] says what a store and the runtime on top of it must do, and runs each
-//! case on both stores. [`processes`] stops and kills real workers, `chaos` does so at random,
-//! `crash` crashes the server, `faults` has its other faults, [`cli`] runs the
+//! case on both stores; [`model`] compares the two step by step. [`processes`] stops and kills
+//! real workers, `chaos` does so at random, `crash` crashes the server, `faults` has its other
+//! faults, [`cli`] runs the
 //! commands, and [`ui`] has what the attributes refuse. [`backend`] makes a fresh queue for
 //! each case, [`support`] has the helpers, which return data: assertions stay in the cases.
 
@@ -17,6 +18,7 @@ mod conformance;
 mod crash;
 #[cfg(unix)]
 mod faults;
+mod model;
 mod processes;
 mod support;
 mod ui;

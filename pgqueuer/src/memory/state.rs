@@ -1,6 +1,10 @@
 //! What the store in memory holds, and each step on it. Mirrors `postgres/sql/`.
 
-use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 
@@ -320,7 +324,11 @@ impl Memory {
         now: DateTime<Utc>,
     ) -> Vec<ClaimKey> {
         let mut refused = Vec::new();
+        let mut seen = BTreeSet::new();
         for settlement in settlements {
+            if !seen.insert(settlement.key) {
+                continue;
+            }
             let ClaimKey { id, claim_number } = settlement.key;
             let position = self.next_position();
             let Some(job) = self.jobs.get_mut(&id) else {

@@ -1,6 +1,7 @@
 //! Writing down how attempts ended: few statements for any number of jobs.
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, HashSet},
     time::Duration,
 };
@@ -94,6 +95,8 @@ pub(super) async fn settle(
     session: SessionId,
     settlements: &[Settlement],
 ) -> Result<Vec<ClaimKey>> {
+    let firsts = firsts(settlements);
+    let settlements = &*firsts;
     let at_place = |settlement: &Settlement| Some(settlement.place);
     let ended = ended(settlements, at_place);
     let kept = kept(settlements);
@@ -132,6 +135,17 @@ pub(super) async fn settle(
     }
     let refused = settlements.iter().map(|it| it.key);
     Ok(refused.filter(|key| !settled.contains(key)).collect())
+}
+
+/// Of each claim the first: a statement that finds a row twice takes either.
+fn firsts(settlements: &[Settlement]) -> Cow<'_, [Settlement]> {
+    let mut seen = HashSet::with_capacity(settlements.len());
+    if settlements.iter().all(|it| seen.insert(it.key)) {
+        return Cow::Borrowed(settlements);
+    }
+    seen.clear();
+    let firsts = settlements.iter().filter(|it| seen.insert(it.key));
+    Cow::Owned(firsts.cloned().collect())
 }
 
 /// The jobs that leave the queue and whose place is known, by how they end.

@@ -5,6 +5,7 @@ mod enqueue_function;
 mod gathering;
 mod history_days;
 mod marks;
+mod odd_rows;
 mod own_transactions;
 mod places;
 mod plans;

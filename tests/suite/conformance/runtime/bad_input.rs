@@ -2,8 +2,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use chrono::{TimeZone as _, Utc};
-use pgqueuer::{ErrorKind, Job, MAX_HEADER_BYTES, NewJob, PgQueuer, job, store::Counts};
+use chrono::{DateTime, TimeZone as _, Utc};
+use pgqueuer::{
+    Context, ErrorKind, HandlerFuture, Job, MAX_HEADER_BYTES, NewJob, Outcome, PgQueuer,
+    enqueue_many, job, store::Counts,
+};
 use serde::{Deserialize, Serialize};
 
 use super::super::runtime_cases;
@@ -20,6 +23,15 @@ runtime_cases! {
     of_headers_over_the_limit_is_refused,
     of_headers_at_the_limit_is_taken,
     of_headers_with_nul_is_refused,
+    of_a_million_headers_is_refused,
+    of_300_megabytes_is_refused,
+    of_the_last_years_there_are_is_refused,
+    of_a_kind_of_300_characters_is_refused,
+    of_a_kind_with_nul_is_refused,
+    of_a_value_of_a_thousand_levels_is_refused,
+    with_nul_in_its_texts_comes_back,
+    of_no_jobs_is_taken,
+    of_a_hundred_thousand_jobs_with_a_bad_one_is_refused,
 }
 
 #[job]
@@ -67,6 +79,35 @@ mod odd {
         }
     }
 }
+
+#[job]
+async fn swallow_value(value: serde_json::Value) {
+    drop(value);
+}
+
+/// A kind that was written by hand, past the checks of the attribute.
+macro_rules! job_of_kind {
+    ($name:ident, $kind:expr) => {
+        #[derive(Serialize, Deserialize)]
+        struct $name {}
+
+        impl Job for $name {
+            const KIND: &'static str = $kind;
+
+            fn run(self, _: Context) -> pgqueuer::Result<HandlerFuture> {
+                Ok(Box::pin(async { Outcome::Completed }))
+            }
+        }
+    };
+}
+
+job_of_kind!(Lengthy, LENGTHY);
+job_of_kind!(WithNul, "send\0mail");
+
+const LENGTHY: &str = match std::str::from_utf8(&[b'x'; 300]) {
+    Ok(text) => text,
+    Err(_) => unreachable!(),
+};
 
 #[job]
 async fn swallow_map(keys: Odd) {
@@ -197,4 +238,105 @@ async fn of_headers_with_nul_is_refused(pgq: &PgQueuer) {
         assert_eq!(kind, ErrorKind::Config);
         assert!(message.contains("NUL"), "{message}");
     }
+}
+
+async fn of_a_million_headers_is_refused(pgq: &PgQueuer) {
+    let mut job = plain();
+    for number in 0..1_000_000 {
+        job = job.header(format!("h{number}"), "");
+    }
+
+    let (kind, message) = refusal(pgq, job).await;
+
+    assert_eq!(kind, ErrorKind::Config);
+    assert!(message.contains("at most 65536"), "{message}");
+    assert!(message.len() < 1000, "it does not list them");
+}
+
+async fn of_300_megabytes_is_refused(pgq: &PgQueuer) {
+    let text = "x".repeat(300 * 1024 * 1024);
+
+    let (kind, message) = refusal(pgq, Swallow { text }.options()).await;
+
+    assert_eq!(kind, ErrorKind::Payload);
+    assert!(message.contains("at most 33554432; store the data elsewhere"));
+    assert!(message.len() < 1000, "it does not show the payload");
+}
+
+async fn of_the_last_years_there_are_is_refused(pgq: &PgQueuer) {
+    for time in [DateTime::<Utc>::MAX_UTC, DateTime::<Utc>::MIN_UTC] {
+        let (kind, message) = refusal(pgq, plain().run_at(time)).await;
+
+        assert_eq!(kind, ErrorKind::Config);
+        assert!(message.contains("from 1 to 9999"), "{message}");
+    }
+}
+
+async fn of_a_kind_of_300_characters_is_refused(pgq: &PgQueuer) {
+    let (kind, message) = refusal(pgq, Lengthy {}.options()).await;
+
+    assert_eq!(kind, ErrorKind::Config);
+    assert!(message.contains("300 characters long, at most 128"));
+}
+
+async fn of_a_kind_with_nul_is_refused(pgq: &PgQueuer) {
+    let (kind, message) = refusal(pgq, WithNul {}.options()).await;
+
+    assert_eq!(kind, ErrorKind::Config);
+    assert!(message.contains("control characters"), "{message}");
+}
+
+/// JSON is read to 128 levels, so that no payload can use up the stack of a worker.
+async fn of_a_value_of_a_thousand_levels_is_refused(pgq: &PgQueuer) {
+    let deeper = |value, _| serde_json::Value::Array(vec![value]);
+    let value = (0..1000).fold(serde_json::Value::Null, deeper);
+
+    let (kind, message) = refusal(pgq, SwallowValue { value }.options()).await;
+
+    assert_eq!(kind, ErrorKind::Payload);
+    assert!(
+        message.contains("`value`"),
+        "it names the argument: {message}"
+    );
+    assert!(message.contains("recursion limit"), "{message}");
+}
+
+async fn with_nul_in_its_texts_comes_back(pgq: &PgQueuer) {
+    let text = "a\0b".to_owned();
+    let ids = [
+        Swallow { text: text.clone() }.enqueue(pgq).await.unwrap(),
+        SwallowJson { text: text.clone() }
+            .enqueue(pgq)
+            .await
+            .unwrap(),
+    ];
+
+    let mut payloads = Vec::new();
+    for id in ids {
+        let record = pgq.get_job(id).await.unwrap().unwrap();
+        payloads.push(record.payload.unwrap());
+    }
+    let framed: Swallow = payloads[0].decode().unwrap();
+    let json: SwallowJson = payloads[1].decode().unwrap();
+    assert_eq!((framed.text, json.text), (text.clone(), text));
+}
+
+async fn of_no_jobs_is_taken(pgq: &PgQueuer) {
+    let jobs: [NewJob<Swallow>; 0] = [];
+
+    let ids = enqueue_many(pgq, jobs).await.unwrap();
+
+    assert_eq!(ids, []);
+    assert_eq!(pgq.count_jobs().await.unwrap(), Counts::default());
+}
+
+async fn of_a_hundred_thousand_jobs_with_a_bad_one_is_refused(pgq: &PgQueuer) {
+    let mut jobs: Vec<_> = (0..100_000).map(|_| plain()).collect();
+    jobs[77_777] = plain().header("name", "\0");
+
+    let error = enqueue_many(pgq, jobs).await.unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().contains("header \"name\""), "{error}");
+    assert_eq!(pgq.count_jobs().await.unwrap(), Counts::default());
 }

@@ -18,6 +18,7 @@ store_cases! {
     of_one_worker_may_be_several,
     that_are_unknown_cannot_claim,
     that_have_expired_cannot_claim,
+    that_have_expired_hide_no_job_from_others,
     that_are_closed_cannot_claim,
     are_renewed_while_they_live,
     that_have_expired_can_be_renewed_until_they_are_rescued,
@@ -99,6 +100,21 @@ async fn that_have_expired_cannot_claim(store: &dyn Store) {
     let claimed = claim(store, session, &["mail"], 1).await;
 
     assert_eq!(claimed, []);
+}
+
+/// It looks often enough for the marks of its process to settle: they must not pass a job that
+/// it saw and could not have.
+async fn that_have_expired_hide_no_job_from_others(store: &dyn Store) {
+    let id = enqueue(store, job("mail")).await;
+    let expired = store.open_session("slow", Duration::ZERO).await.unwrap();
+    for _ in 0..10 {
+        claim(store, expired, &["mail"], 1).await;
+    }
+    let session = open_session(store).await;
+
+    let claimed = claim(store, session, &["mail"], 1).await;
+
+    assert_eq!(ids(&claimed), [id]);
 }
 
 async fn that_are_closed_cannot_claim(store: &dyn Store) {

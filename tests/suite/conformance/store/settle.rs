@@ -30,6 +30,7 @@ store_cases! {
     refuses_a_job_that_was_not_claimed,
     refuses_only_what_it_must,
     tells_two_claims_of_one_job_apart,
+    counts_the_first_of_two_results_of_one_claim,
 }
 
 async fn moves_a_completed_job_to_the_history(store: &dyn Store) {
@@ -283,4 +284,22 @@ async fn tells_two_claims_of_one_job_apart(store: &dyn Store) {
 
     assert_eq!(refused, [older.key]);
     assert_eq!(state(store, older.key.id).await, JobState::Completed);
+}
+
+async fn counts_the_first_of_two_results_of_one_claim(store: &dyn Store) {
+    let session = open_session(store).await;
+    let first_held = running_job(store, session, "mail").await;
+    let first_ended = running_job(store, session, "mail").await;
+
+    let both = [
+        held(&first_held),
+        completed(&first_held),
+        completed(&first_ended),
+        ended(&first_ended, Ending::Cancelled, LONG),
+    ];
+    let refused = settle(store, session, &both).await;
+
+    assert_eq!(refused, []);
+    assert_eq!(state(store, first_held.key.id).await, JobState::Held);
+    assert_eq!(state(store, first_ended.key.id).await, JobState::Completed);
 }

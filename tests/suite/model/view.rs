@@ -1,0 +1,101 @@
+//! A reply without what may differ between two stores: ids become numbers in the order in which
+//! they were given out, and times become hours from now.
+
+use chrono::{DateTime, Utc};
+use pgqueuer::{
+    Codec, Headers,
+    store::{Failure, FailureReason, JobState, KindRecord, ScheduleRecord, Tally},
+};
+
+/// Which job or session, counted from the first.
+pub(super) type Number = usize;
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Reply {
+    Done,
+    /// How many jobs were enqueued.
+    Enqueued(usize),
+    IsLive(bool),
+    Claimed(Vec<Claimed>),
+    /// Job and claim number.
+    Refused(Vec<(Number, i32)>),
+    Count(u64),
+    Crashes(Vec<(Number, String, Number, JobState)>),
+    Promoted {
+        count: u32,
+        hours_to_next: Option<i64>,
+    },
+    Ticked(bool),
+    /// By hour and kind.
+    Minutes(Vec<(i64, String, Tally)>),
+    Failed(String),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Claimed {
+    pub(super) job: Number,
+    pub(super) claim_number: i32,
+    pub(super) kind: String,
+    pub(super) attempt: u16,
+    pub(super) priority: i16,
+    pub(super) payload: (Codec, Vec<u8>),
+    pub(super) headers: Headers,
+    pub(super) enqueued: i64,
+    pub(super) hours_waited: u64,
+}
+
+/// All that a store has, at the end.
+#[derive(Debug, PartialEq)]
+pub(super) struct Contents {
+    pub(super) jobs: Vec<Option<Record>>,
+    pub(super) kinds: Vec<KindRecord>,
+    pub(super) schedules: Vec<ScheduleRecord>,
+    /// Kind and tick.
+    pub(super) ticks: Vec<(String, DateTime<Utc>)>,
+}
+
+#[derive(Debug, PartialEq)]
+pub(super) struct Record {
+    pub(super) kind: String,
+    pub(super) state: JobState,
+    pub(super) priority: i16,
+    pub(super) attempt: u16,
+    pub(super) enqueued: i64,
+    pub(super) run_at: Option<i64>,
+    pub(super) claimed: Option<i64>,
+    pub(super) finished: Option<i64>,
+    pub(super) payload: Option<(Codec, Vec<u8>)>,
+    pub(super) headers: Headers,
+    pub(super) failures: Vec<Failed>,
+}
+
+#[derive(Debug, PartialEq)]
+pub(super) struct Failed {
+    attempt: u16,
+    at: Option<i64>,
+    reason: FailureReason,
+    message: String,
+    backtrace: Option<String>,
+}
+
+impl Failed {
+    pub(super) fn new(failure: Failure, now: DateTime<Utc>) -> Self {
+        // That of a crash names the session, whose id may differ.
+        let (message, _) = match failure.message.split_once("(session ") {
+            Some(parts) => parts,
+            None => (failure.message.as_str(), ""),
+        };
+        Self {
+            attempt: failure.attempt,
+            at: failure.failed_at.map(|it| hours(it, now)),
+            reason: failure.reason,
+            message: message.to_owned(),
+            backtrace: failure.backtrace,
+        }
+    }
+}
+
+/// From now, rounded, so that a few minutes make no difference.
+pub(super) fn hours(time: DateTime<Utc>, now: DateTime<Utc>) -> i64 {
+    ((time - now).num_minutes() + 30).div_euclid(60)
+}
