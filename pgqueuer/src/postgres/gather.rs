@@ -25,10 +25,7 @@ use sqlx::{
     PgPool,
     postgres::{PgDatabaseError, PgSeverity},
 };
-use tokio::{
-    runtime::Handle,
-    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
-};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::{enqueue::enqueue, statements::Statements};
 use crate::{
@@ -127,7 +124,7 @@ impl Gathering {
         }
         // A task of its own: it must not end with the one that happens to start it.
         let (Ok(runtime), Ok(permit)) = (
-            Handle::try_current(),
+            tokio::runtime::Handle::try_current(),
             Arc::clone(&self.senders).try_acquire_owned(),
         ) else {
             return;

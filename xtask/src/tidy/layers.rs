@@ -123,6 +123,10 @@ fn is_in(name: &str, members: &[&str]) -> bool {
 fn names(code: &str, module: &str) -> bool {
     let is_word = |it: char| it.is_alphanumeric() || it == '_';
     code.match_indices(module).any(|(start, _)| {
+        // The runtime of the tasks is another one.
+        if code[..start].ends_with("tokio::") {
+            return false;
+        }
         let before = code[..start].chars().next_back();
         let after = &code[start + module.len()..];
         let is_type = module.starts_with(char::is_uppercase);
