@@ -327,6 +327,8 @@ impl Memory {
         let mut seen = BTreeSet::new();
         for settlement in settlements {
             if !seen.insert(settlement.key) {
+                let is_refused = refused.contains(&settlement.key);
+                refused.extend(is_refused.then_some(settlement.key));
                 continue;
             }
             let ClaimKey { id, claim_number } = settlement.key;

@@ -96,10 +96,9 @@ pub(super) async fn settle(
     settlements: &[Settlement],
 ) -> Result<Vec<ClaimKey>> {
     let firsts = firsts(settlements);
-    let settlements = &*firsts;
     let at_place = |settlement: &Settlement| Some(settlement.place);
-    let ended = ended(settlements, at_place);
-    let kept = kept(settlements);
+    let ended = ended(&firsts, at_place);
+    let kept = kept(&firsts);
 
     let mut lent = dedicated.lend().await.map_err(failed_to("end jobs"))?;
     let connection = lent.connection();
@@ -109,7 +108,7 @@ pub(super) async fn settle(
         let is_left = |it: &&Settlement| {
             matches!(it.disposition, Disposition::End { .. }) && !settled.contains(&it.key)
         };
-        let left: Vec<Settlement> = settlements.iter().filter(is_left).cloned().collect();
+        let left: Vec<Settlement> = firsts.iter().filter(is_left).cloned().collect();
         let places = find_places(connection, statements, session, &left).await?;
         let moved = self::ended(&left, |it| places.get(&it.key.id).copied());
         settled.extend(end(connection, statements, session, &moved).await?);
@@ -130,7 +129,7 @@ pub(super) async fn settle(
         settled.extend(keys);
     }
     lent.give_back();
-    if settled.len() == settlements.len() {
+    if settled.len() == firsts.len() {
         return Ok(Vec::new());
     }
     let refused = settlements.iter().map(|it| it.key);

@@ -3,6 +3,8 @@
 //!
 //! Traces go over a connection of their own, at once: they tell of attempts that came to
 //! nothing, too. A handler that cannot leave its first trace fails before it does anything.
+//!
+//! What must complete has more attempts than chaos can use up in a long run (25 it can).
 
 use std::{
     process,
@@ -20,19 +22,19 @@ type Done = Result<(), BoxError>;
 pub(crate) const NARROW: usize = 2;
 
 /// Does nothing.
-#[job(max_attempts = 25, backoff(base = "100ms", max = "2s"))]
+#[job(max_attempts = 1000, backoff(base = "100ms", max = "2s"))]
 pub(crate) async fn quick(ledger: State<Ledger>, context: &Context) -> Done {
     ledger.began(context).await
 }
 
 /// What others enqueue in their own transaction.
-#[job(max_attempts = 25, backoff(base = "100ms", max = "2s"))]
+#[job(max_attempts = 1000, backoff(base = "100ms", max = "2s"))]
 pub(crate) async fn child(ledger: State<Ledger>, context: &Context) -> Done {
     ledger.began(context).await
 }
 
 /// Takes its time, some of them longer than a lease.
-#[job(max_attempts = 25, backoff(base = "100ms", max = "2s"))]
+#[job(max_attempts = 1000, backoff(base = "100ms", max = "2s"))]
 pub(crate) async fn slow(milliseconds: u64, ledger: State<Ledger>, context: &Context) -> Done {
     ledger.began(context).await?;
     tokio::time::sleep(Duration::from_millis(milliseconds)).await;
@@ -40,20 +42,20 @@ pub(crate) async fn slow(milliseconds: u64, ledger: State<Ledger>, context: &Con
 }
 
 /// Is enqueued for later.
-#[job(max_attempts = 25, backoff(base = "100ms", max = "2s"))]
+#[job(max_attempts = 1000, backoff(base = "100ms", max = "2s"))]
 pub(crate) async fn delayed(ledger: State<Ledger>, context: &Context) -> Done {
     ledger.began(context).await
 }
 
 /// Fails a few times.
-#[job(max_attempts = 25, backoff(base = "100ms", max = "1s"))]
+#[job(max_attempts = 1000, backoff(base = "100ms", max = "1s"))]
 pub(crate) async fn flaky(failures: u16, ledger: State<Ledger>, context: &Context) -> Done {
     ledger.began(context).await?;
     fail_until(failures, context)
 }
 
 /// Panics a few times.
-#[job(max_attempts = 25, backoff(base = "100ms", max = "1s"))]
+#[job(max_attempts = 1000, backoff(base = "100ms", max = "1s"))]
 pub(crate) async fn panicky(panics: u16, ledger: State<Ledger>, context: &Context) -> Done {
     ledger.began(context).await?;
     assert!(context.attempt() > panics, "as it was told to");
@@ -62,7 +64,7 @@ pub(crate) async fn panicky(panics: u16, ledger: State<Ledger>, context: &Contex
 
 /// Takes longer than it may, once.
 #[job(
-    max_attempts = 25,
+    max_attempts = 1000,
     timeout = "500ms",
     backoff(base = "100ms", max = "1s")
 )]
@@ -89,14 +91,14 @@ pub(crate) async fn dropped(ledger: State<Ledger>, context: &Context) -> Done {
 }
 
 /// Ends as cancelled.
-#[job(max_attempts = 25, backoff(base = "100ms", max = "2s"))]
+#[job(max_attempts = 1000, backoff(base = "100ms", max = "2s"))]
 pub(crate) async fn called_off(ledger: State<Ledger>, context: &Context) -> Done {
     ledger.began(context).await?;
     Err(Cancel::new("as it was told to").into())
 }
 
 /// Asks to run later, which costs no attempt.
-#[job(max_attempts = 25, backoff(base = "100ms", max = "2s"))]
+#[job(max_attempts = 1000, backoff(base = "100ms", max = "2s"))]
 pub(crate) async fn snoozy(times: i64, ledger: State<Ledger>, context: &Context) -> Done {
     ledger.began(context).await?;
     if ledger.count(context, "snoozed").await? >= times {
@@ -107,7 +109,7 @@ pub(crate) async fn snoozy(times: i64, ledger: State<Ledger>, context: &Context)
 }
 
 /// Writes in its own transaction, and enqueues a job in it.
-#[job(max_attempts = 25, backoff(base = "100ms", max = "2s"))]
+#[job(max_attempts = 1000, backoff(base = "100ms", max = "2s"))]
 pub(crate) async fn pay(
     failures: u16,
     milliseconds: u64,
@@ -124,7 +126,7 @@ pub(crate) async fn pay(
 }
 
 /// Takes the process with it, the first time.
-#[job(max_attempts = 25)]
+#[job(max_attempts = 1000)]
 pub(crate) async fn deadly(ledger: State<Ledger>, context: &Context) -> Done {
     ledger.began(context).await?;
     if context.attempt() == 1 {
@@ -143,7 +145,7 @@ pub(crate) async fn cursed(ledger: State<Ledger>, context: &Context) -> Done {
 /// Of these, a worker may run few at a time.
 #[job(
     queue = "narrow",
-    max_attempts = 25,
+    max_attempts = 1000,
     backoff(base = "100ms", max = "2s")
 )]
 pub(crate) async fn narrow(ledger: State<Ledger>, context: &Context) -> Done {
@@ -168,7 +170,7 @@ pub(crate) async fn narrow(ledger: State<Ledger>, context: &Context) -> Done {
 }
 
 /// Comes by itself.
-#[schedule(every = "1s", max_attempts = 25, backoff(base = "100ms", max = "2s"))]
+#[schedule(every = "1s", max_attempts = 1000, backoff(base = "100ms", max = "2s"))]
 async fn tick(ledger: State<Ledger>, context: &Context) -> Done {
     ledger.began(context).await?;
     let tick = context.header("scheduled_for").unwrap_or("");
