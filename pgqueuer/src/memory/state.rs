@@ -326,9 +326,8 @@ impl Memory {
         let mut refused = Vec::new();
         let mut seen = BTreeSet::new();
         for settlement in settlements {
-            if !seen.insert(settlement.key) {
-                let is_refused = refused.contains(&settlement.key);
-                refused.extend(is_refused.then_some(settlement.key));
+            let is_repeated = !seen.insert(settlement.key);
+            if is_repeated && !refused.contains(&settlement.key) {
                 continue;
             }
             let ClaimKey { id, claim_number } = settlement.key;
