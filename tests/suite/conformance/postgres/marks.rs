@@ -16,6 +16,7 @@ use crate::{
 postgres_only! {
     on_postgres:
     find_a_job_that_was_slow_to_commit,
+    find_a_job_of_the_last_transaction_that_has_begun,
     find_the_very_first_job_though_it_was_slow_to_commit,
     stay_where_they_are_for_a_session_that_is_over,
     bring_back_a_job_that_was_passed_by,
@@ -52,6 +53,28 @@ async fn find_a_job_that_was_slow_to_commit(database: &Database) {
 
     let session = open_session(database.store()).await;
     let found = claim(database.store(), session, &["mail"], 10).await;
+    let found: Vec<i64> = ids(&found).iter().map(|id| id.as_i64()).collect();
+    assert_eq!(found, [late]);
+}
+
+/// While nobody else writes, no snapshot shows a transaction that has begun last.
+async fn find_a_job_of_the_last_transaction_that_has_begun(database: &Database) {
+    let store = database.store();
+    let session = open_session(store).await;
+    drain(database, 10).await;
+    let mut slow = database.pool().begin().await.unwrap();
+    let late = database.sql("SELECT pgqueuer.enqueue('mail')");
+    let late: i64 = sqlx::query_scalar(late)
+        .fetch_one(&mut *slow)
+        .await
+        .unwrap();
+    for _ in 0..5 {
+        assert!(claim(store, session, &["mail"], 10).await.is_empty());
+    }
+
+    slow.commit().await.unwrap();
+
+    let found = claim(store, session, &["mail"], 10).await;
     let found: Vec<i64> = ids(&found).iter().map(|id| id.as_i64()).collect();
     assert_eq!(found, [late]);
 }
