@@ -4,7 +4,8 @@
 -- $1 session bigint, $2 kinds text[], $3 priorities smallint[], $4 cursors bigint[], $5 limit bigint
 --
 -- Where others have a row after all, this waits for them, looks at the row again, and leaves out
--- what is not available any more (as text, or the planner thinks of the index). Who may keep a row for long (a transaction that was left open)
+-- what is not available any more (as text, or the planner thinks of the index; current minor
+-- versions of PostgreSQL look at the place again, too, older ones do not). Who may keep a row for long (a transaction that was left open)
 -- makes it fail with lock_not_available; then claim.sql passes the row by.
 WITH taken AS MATERIALIZED (
     SELECT job.place

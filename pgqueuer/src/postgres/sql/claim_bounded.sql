@@ -5,7 +5,8 @@
 -- $6 groups integer[], $7 group_limits bigint[]
 --
 -- The bounds are counted after the rows are locked, so this may lock some that it does not
--- take, until it commits: other workers pass over them meanwhile.
+-- take, until it commits: other workers pass over them meanwhile. A claim with bounds that comes
+-- back empty moves no mark, so it need not tell why.
 WITH candidates AS MATERIALIZED (
     SELECT job.place, job.position, lane.turn, lane.bounded, lane.bound
     FROM unnest($2::text[], $3::smallint[], $4::bigint[], $6::integer[], $7::bigint[])
@@ -53,11 +54,7 @@ SET claimed_by = $1,
     claim_number = job.claim_number + 1,
     attempt = job.attempt + 1
 WHERE job.ctid = ANY (ARRAY(SELECT place FROM taken))
-  AND CASE
-      WHEN EXISTS (SELECT FROM live) THEN true
-      WHEN NOT EXISTS (SELECT FROM taken) THEN false
-      ELSE pgqueuer.refuse_claim($1)
-  END
+  AND EXISTS (SELECT FROM live)
 RETURNING
     job.id,
     job.claim_number,

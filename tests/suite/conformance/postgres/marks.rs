@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::Executor as _;
+use sqlx::{Executor as _, Row as _};
 
 use super::super::postgres_only;
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
 postgres_only! {
     on_postgres:
     find_a_job_that_was_slow_to_commit,
+    begin_before_the_first_position,
     find_a_job_of_the_last_transaction_that_has_begun,
     find_the_very_first_job_though_it_was_slow_to_commit,
     stay_where_they_are_for_a_session_that_is_over,
@@ -57,6 +58,21 @@ async fn find_a_job_that_was_slow_to_commit(database: &Database) {
     assert_eq!(found, [late]);
 }
 
+/// A sequence that has given out nothing says that it has given out 1.
+async fn begin_before_the_first_position(database: &Database) {
+    let horizon = include_str!("../../../../pgqueuer/src/postgres/sql/horizon.sql");
+    let given_out = async || -> i64 {
+        let horizon = sqlx::query(database.sql(horizon));
+        let horizon = horizon.fetch_one(database.pool()).await.unwrap();
+        horizon.get("position")
+    };
+    assert_eq!(given_out().await, 0);
+
+    enqueue(database.store(), job("mail")).await;
+
+    assert_eq!(given_out().await, 1);
+}
+
 /// While nobody else writes, no snapshot shows a transaction that has begun last.
 async fn find_a_job_of_the_last_transaction_that_has_begun(database: &Database) {
     let store = database.store();
@@ -79,7 +95,6 @@ async fn find_a_job_of_the_last_transaction_that_has_begun(database: &Database) 
     assert_eq!(found, [late]);
 }
 
-/// A sequence that has given out nothing says that it has given out 1.
 async fn find_the_very_first_job_though_it_was_slow_to_commit(database: &Database) {
     let store = database.store();
     let session = open_session(store).await;

@@ -83,6 +83,31 @@ fn explain_every_parameter() {
     }
 }
 
+/// The marks of the lanes wait for positions by the transactions that took them, so a
+/// transaction has an id before its first one. Rows that it has locked or written give it one.
+#[test]
+fn take_a_transaction_id_before_a_position() {
+    const AFTER_A_ROW: [&str; 6] = [
+        // In the transaction of lock_session.sql.
+        "close_session",
+        "reconcile",
+        // Rows that are locked before.
+        "promote",
+        "requeue_stranded",
+        "rescue",
+        // Returned by an update.
+        "tick",
+    ];
+    for (name, text) in files() {
+        let takes_one = text.contains("nextval('pgqueuer.positions')");
+        let has_id = text.contains("pg_current_xact_id() IS NOT NULL");
+        assert!(
+            !takes_one || has_id || AFTER_A_ROW.contains(&name.as_str()),
+            "{name}.sql"
+        );
+    }
+}
+
 #[test]
 fn name_the_schema_of_every_table() {
     const TABLES: [&str; 8] = [
