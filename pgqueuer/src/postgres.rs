@@ -179,14 +179,12 @@ impl Store for PostgresStore {
     }
 
     async fn warm_up(&self) {
-        let its = &self.statements;
-        let claims = [&its.lanes, &its.horizon, &its.claim];
-        let ends = [&its.settle_end];
+        // What cannot be made now is made, or fails, when it is needed.
         let _ = tokio::join!(
-            self.control().warm_up(&[]),
-            self.lease().warm_up(&[]),
-            self.claiming().warm_up(&claims),
-            self.settling().warm_up(&ends),
+            self.control().warm_up(),
+            self.lease().warm_up(),
+            claim::warm_up(self.claiming(), &self.statements),
+            settle::warm_up(self.settling(), &self.statements),
         );
     }
 

@@ -118,9 +118,14 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
         scheduler::store_schedules(&*store, &registry).await
     };
     // Before the first result: a day whose records began elsewhere is not prepared any more.
-    let (published, ()) = tokio::join!(publishing, upkeep::prepare(&*store));
-    published?;
-    let sessions = Sessions::open(Arc::clone(&store), &config).await?;
+    let preparing = upkeep::prepare(&*store);
+    let opening = Sessions::open(Arc::clone(&store), &config);
+    let (published, (), opened) = tokio::join!(publishing, preparing, opening);
+    let sessions = opened?;
+    if let Err(error) = published {
+        sessions.close().await;
+        return Err(error);
+    }
     info!(
         session = %sessions.current().id,
         jobs = registry.jobs().count(),

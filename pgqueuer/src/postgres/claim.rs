@@ -9,11 +9,11 @@ use super::{
     failure::failed_to,
     lanes::{LaneBook, LaneColumns, Lanes},
     rows::{self, ClaimedRow},
-    statements::{Statement, Statements},
+    statements::Statements,
 };
 use crate::{
     error::Result,
-    store::{ClaimRequest, ClaimedJob, Look},
+    store::{ClaimRequest, ClaimedJob, Look, SessionId},
 };
 
 /// How often marks are shared. A guess: often enough that a new worker walks over little, seldom
@@ -39,21 +39,17 @@ pub(super) async fn claim(
     }
 
     let connection = lent.connection();
-    let passing_by = match request.bounds {
-        [] => &statements.claim,
-        _ => &statements.claim_bounded,
+    let way = match request.bounds {
+        [] if lanes.with(|book| book.is_alone()) => Way::Alone,
+        [] => Way::Together,
+        _ => Way::Bounded,
     };
-    let is_alone = request.bounds.is_empty() && lanes.with(|book| book.is_alone());
-    let claimed = if is_alone {
-        match run(connection, &statements.claim_alone, request, &columns).await {
-            Err(error) if has_code(&error, LOCK_NOT_AVAILABLE) => {
-                lanes.with(LaneBook::note_hindrance);
-                run(connection, passing_by, request, &columns).await
-            }
-            claimed => claimed,
+    let claimed = match run(connection, statements, way, request, &columns).await {
+        Err(error) if way == Way::Alone && has_code(&error, LOCK_NOT_AVAILABLE) => {
+            lanes.with(LaneBook::note_hindrance);
+            run(connection, statements, Way::Together, request, &columns).await
         }
-    } else {
-        run(connection, passing_by, request, &columns).await
+        claimed => claimed,
     };
     let mut claimed = match claimed {
         // Nothing is noted: there is something, for others.
@@ -70,22 +66,68 @@ pub(super) async fn claim(
     Ok(claimed.into_iter().map(|row| row.job).collect())
 }
 
+/// Makes the connection, and has the server prepare and plan what the first claim will need, by
+/// asking it for nothing.
+pub(super) async fn warm_up(dedicated: &Dedicated, statements: &Statements) -> sqlx::Result<()> {
+    let mut lent = dedicated.lend().await?;
+    let nothing = ClaimRequest {
+        session: SessionId(0),
+        kinds: &[],
+        limit: 0,
+        bounds: &[],
+        look: Look::Onward,
+    };
+    sqlx::query(statements.lanes.text())
+        .bind(nothing.kinds)
+        .execute(lent.connection())
+        .await?;
+    let no_lanes = LaneColumns::default();
+    run(
+        lent.connection(),
+        statements,
+        Way::Alone,
+        &nothing,
+        &no_lanes,
+    )
+    .await?;
+    lent.give_back();
+    Ok(())
+}
+
+/// Which statement claims.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Alone,
+    Together,
+    Bounded,
+}
+
 async fn run(
     connection: &mut PgConnection,
-    statement: &Statement,
+    statements: &Statements,
+    way: Way,
     request: &ClaimRequest<'_>,
     columns: &LaneColumns,
 ) -> sqlx::Result<Vec<ClaimedRow>> {
-    let mut query = sqlx::query(statement.text())
+    let statement = match way {
+        Way::Alone => &statements.claim_alone,
+        Way::Together => &statements.claim,
+        Way::Bounded => &statements.claim_bounded,
+    };
+    let query = sqlx::query(statement.text())
         .bind(request.session.0)
         .bind(&columns.kinds)
         .bind(&columns.priorities)
         .bind(&columns.cursors)
         .bind(i64::from(request.limit));
-    if !request.bounds.is_empty() {
-        let (groups, limits) = columns.bounds(request);
-        query = query.bind(groups).bind(limits);
-    }
+    let query = match way {
+        Way::Alone => query,
+        Way::Together => query.bind(request.look == Look::Onward),
+        Way::Bounded => {
+            let (groups, limits) = columns.bounds(request);
+            query.bind(groups).bind(limits)
+        }
+    };
     query
         .try_map(|row| rows::claimed(&row))
         .fetch_all(connection)

@@ -14,14 +14,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sqlx::{
-    Connection as _, Executor as _, PgConnection, PgPool, SqlSafeStr as _,
-    postgres::PgConnectOptions,
-};
+use sqlx::{Connection as _, PgConnection, PgPool, postgres::PgConnectOptions};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::debug;
-
-use super::statements::Statement;
 
 /// Settings of connections, as PostgreSQL names them.
 type Settings = &'static [(&'static str, &'static str)];
@@ -117,19 +112,11 @@ impl Dedicated {
         }
     }
 
-    /// Makes a connection, and prepares what it is for. If that fails, whoever needs it is
-    /// told.
-    pub(super) async fn warm_up(&self, statements: &[&Statement]) {
-        let Ok(mut lent) = self.lend().await else {
-            return;
-        };
-        for statement in statements {
-            let text = statement.text().into_sql_str();
-            if lent.connection().prepare(text).await.is_err() {
-                return;
-            }
-        }
-        lent.give_back();
+    /// Makes the connections. Whoever needs one that could not be made is told.
+    pub(super) async fn warm_up(&self) {
+        let lending = (0..self.purpose.connections()).map(|_| self.lend());
+        let lent = futures_util::future::join_all(lending).await;
+        lent.into_iter().flatten().for_each(Lent::give_back);
     }
 
     /// Closes the connections, once they are not lent any more.

@@ -19,10 +19,12 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
+
+use foldhash::{HashMap, HashMapExt as _};
 
 use super::rows::{ClaimedRow, HorizonRow, LaneRow};
 use crate::store::{ClaimRequest, Look};

@@ -2,38 +2,17 @@
 //!
 //! The place of a row is its `ctid` (block and line), which stays the same until the row is
 //! updated, or its table rewritten: <https://www.postgresql.org/docs/current/ddl-system-columns.html>.
-
-use sqlx::{
-    Encode, Postgres, Type,
-    encode::IsNull,
-    error::BoxDynError,
-    postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, types::Oid},
-};
+//!
+//! It goes as text and comes as bytes. For a parameter or a column of a type that it does not know,
+//! sqlx would ask the database first, when the first results wait to be written.
 
 use crate::store::Place;
 
-/// A place as a parameter. In results it comes as bytes, by `tidsend`: sqlx would ask the
-/// database for the name of the type first.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Tid(pub(super) Place);
-
-impl Type<Postgres> for Tid {
-    fn type_info() -> PgTypeInfo {
-        PgTypeInfo::with_oid(Oid(27))
-    }
-}
-
-impl PgHasArrayType for Tid {
-    fn array_type_info() -> PgTypeInfo {
-        PgTypeInfo::with_oid(Oid(1010))
-    }
-}
-
-impl Encode<'_, Postgres> for Tid {
-    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
-        buffer.extend_from_slice(&self.0.0);
-        Ok(IsNull::No)
-    }
+/// What `tidin` reads.
+pub(super) fn to_text(Place([b0, b1, b2, b3, l0, l1]): Place) -> String {
+    let block = u32::from_be_bytes([b0, b1, b2, b3]);
+    let line = u16::from_be_bytes([l0, l1]);
+    format!("({block},{line})")
 }
 
 /// What `tidsend` returns.

@@ -74,7 +74,7 @@ pub(super) fn claim_key(row: &PgRow) -> sqlx::Result<ClaimKey> {
     })
 }
 
-/// The one row of `sql/settle_end.sql`.
+/// The one row of `sql/settle_end.sql` and `sql/settle_unrecorded.sql`.
 pub(super) fn claim_keys(row: &PgRow) -> sqlx::Result<Vec<ClaimKey>> {
     let claim_numbers: Option<Vec<i32>> = row.try_get("claim_numbers")?;
     let keys = job_ids(row)?.into_iter();

@@ -1,27 +1,26 @@
 //! Writing down how attempts ended: few statements for any number of jobs.
 
-use std::{
-    borrow::Cow,
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
+use foldhash::{HashMap, HashSet, HashSetExt as _};
 use sqlx::{PgConnection, types::Json};
 
-use super::{dedicated::Dedicated, failure::failed_to, place::Tid, rows, statements::Statements};
+use super::{dedicated::Dedicated, failure::failed_to, place, rows, statements::Statements};
 use crate::{
     error::Result,
     job::JobId,
     store::{Attempted, ClaimKey, Disposition, Ending, Failure, Place, SessionId, Settlement},
 };
 
-/// Jobs that end in the same way, and so in one statement: the columns of `settle_end.sql`.
+/// Jobs that end in the same way, and so in one statement: the columns of `settle_end.sql`, and of
+/// `settle_unrecorded.sql`.
 struct Ended<'a> {
     ending: Ending,
     retain: Duration,
     keys: Keys,
-    places: Vec<Tid>,
-    failures: Failures<'a>,
+    places: Vec<String>,
+    /// By id, of those that failed.
+    failures: BTreeMap<i64, &'a Failure>,
 }
 
 /// The columns of `settle_keep.sql`.
@@ -69,14 +68,16 @@ impl<'a> Ended<'a> {
             retain,
             keys: Keys::default(),
             places: Vec::new(),
-            failures: Failures::default(),
+            failures: BTreeMap::new(),
         }
     }
 
     fn push(&mut self, settlement: &'a Settlement, place: Place) {
         self.keys.push(settlement.key);
-        self.places.push(Tid(place));
-        self.failures.push(settlement.failure.as_ref());
+        self.places.push(place::to_text(place));
+        let failure = settlement.failure.as_ref();
+        let failure = failure.map(|it| (settlement.key.id.as_i64(), it));
+        self.failures.extend(failure);
     }
 }
 
@@ -134,6 +135,16 @@ pub(super) async fn settle(
     }
     let refused = settlements.iter().map(|it| it.key);
     Ok(refused.filter(|key| !settled.contains(key)).collect())
+}
+
+/// Makes the connection, and has the server prepare and plan what the first results will need, by
+/// ending nothing.
+pub(super) async fn warm_up(dedicated: &Dedicated, statements: &Statements) -> Result<()> {
+    let mut lent = dedicated.lend().await.map_err(failed_to("end jobs"))?;
+    let nothing = [Ended::new(Ending::Completed, Duration::from_secs(1))];
+    end(lent.connection(), statements, SessionId(0), &nothing).await?;
+    lent.give_back();
+    Ok(())
 }
 
 /// Of each claim the first: a statement that finds a row twice takes either.
@@ -207,14 +218,24 @@ async fn end(
 ) -> Result<HashSet<ClaimKey>> {
     let mut settled = HashSet::new();
     for way in ways {
-        let keys = sqlx::query(statements.settle_end.text())
+        let is_recorded = !way.retain.is_zero();
+        let statement = match is_recorded {
+            true => &statements.settle_end,
+            false => &statements.settle_unrecorded,
+        };
+        let mut query = sqlx::query(statement.text())
             .bind(session.0)
             .bind(&way.places)
             .bind(&way.keys.ids)
-            .bind(&way.keys.claim_numbers)
-            .bind(way.failures.column())
-            .bind(way.ending.as_str())
-            .bind(way.retain.as_secs_f64())
+            .bind(&way.keys.claim_numbers);
+        if is_recorded {
+            let failures = Some(&way.failures).filter(|it| !it.is_empty());
+            query = query
+                .bind(failures.map(Json))
+                .bind(way.ending.as_str())
+                .bind(way.retain.as_secs_f64());
+        }
+        let keys = query
             .try_map(|row| rows::claim_keys(&row))
             .fetch_one(&mut *connection)
             .await

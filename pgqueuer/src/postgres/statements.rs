@@ -81,6 +81,7 @@ statements! {
     give_back,
     reconcile,
     settle_end,
+    settle_unrecorded,
     find_places,
     settle_keep,
     complete,

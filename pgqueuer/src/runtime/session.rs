@@ -6,7 +6,6 @@
 //! their results would be refused, and the worker begins another session.
 
 use std::{
-    collections::HashSet,
     ops::Deref,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
@@ -15,6 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use foldhash::HashSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 

@@ -56,7 +56,13 @@ pub(super) async fn run(
     let rescuing = every(rescue_every, &stop, || rescue(&*store, &sessions));
     let requeuing = requeue_stranded(&*store, &stop);
     let forgetting = every(FORGET_EVERY, &stop, || forget(&*store));
-    tokio::join!(promoting, rescuing, forgetting, requeuing);
+    let tending = async {
+        // It has just been prepared.
+        let pause = tokio::time::sleep(spread(FORGET_EVERY, 0.2));
+        stop.run_until_cancelled(pause).await;
+        every(FORGET_EVERY, &stop, || tend(&*store)).await;
+    };
+    tokio::join!(promoting, rescuing, forgetting, tending, requeuing);
 }
 
 /// Makes jobs available when they are due.
@@ -173,7 +179,7 @@ async fn forget(store: &dyn Store) -> Result<()> {
         info!(pruned, "pruned the history");
     }
     in_batches(|| store.forget_minutes(KEEP_MINUTES, BATCH)).await?;
-    tend(store).await
+    Ok(())
 }
 
 async fn tend(store: &dyn Store) -> Result<()> {

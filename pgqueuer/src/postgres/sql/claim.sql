@@ -1,12 +1,17 @@
 -- Claims available jobs for one session, lane by lane, until the claim is full.
 --
--- $1 session bigint, $2 kinds text[], $3 priorities smallint[], $4 cursors bigint[], $5 limit bigint
+-- $1 session bigint, $2 kinds text[], $3 priorities smallint[], $4 cursors bigint[], $5 limit bigint,
+-- $6 hurried boolean
 --
 -- The lanes come best first. Each is read from its cursor by jobs_claim_idx; the outer
 -- LIMIT has no sort under it, so the plan stops at the lane that fills the claim and locks
 -- no row that it does not take. MATERIALIZED is a fence: a plan that folds the LIMIT into
 -- the UPDATE can claim more. The rows that were locked are found again by their place on
 -- the page, which cannot change while they are.
+--
+-- A claim that goes on from where it left off is hurried: it does not even try to lock a row that
+-- somebody has touched, most likely the claim of another worker at this moment. (To try costs
+-- three times as much as to pass it by: measured.) What it leaves so, a look at the whole lane finds.
 --
 -- Fails if the session is over and there is something to claim: who is told that there is
 -- nothing would no longer look there.
@@ -21,6 +26,7 @@ WITH taken AS MATERIALIZED (
           AND waiting.position > lane.cursor
           AND waiting.state = 'available'
           AND waiting.claimed_by IS NULL
+          AND (waiting.xmax = 0 OR NOT $6)
         ORDER BY waiting.position
         LIMIT $5
         FOR UPDATE SKIP LOCKED

@@ -1,21 +1,22 @@
 -- Ends jobs in one way: takes them out of the queue, and keeps a record for as long as asked.
 --
--- $1 session bigint, $2 places tid[], $3 ids bigint[], $4 claim_numbers integer[],
--- $5 failures jsonb[] (or NULL), $6 ending text, $7 retain float8 (seconds)
+-- $1 session bigint, $2 places text[], $3 ids bigint[], $4 claim_numbers integer[],
+-- $5 failures jsonb (by id, or NULL), $6 ending text, $7 retain float8 (seconds)
 --
--- Fenced by session and claim number: what another worker holds now is left alone. Finds a row
--- where its claim has put it, which spares a search of the index; one that has moved since is
--- not found (see find_places.sql). The zero keeps the planner from the primary key, which it
--- thinks as good while the table is small. Returns the claims that were settled, in one row:
--- there may be many.
+-- Fenced by session and claim number: what another worker holds now is left alone. Finds the rows
+-- where their claims have put them, all in one scan, which spares a search of the index; one that
+-- has moved since is not found (see find_places.sql). CASE keeps the list of claims a hash table,
+-- where IN alone becomes a join. Returns the claims that were settled, in one row: there may be
+-- many.
 WITH ended AS (
     DELETE FROM pgqueuer.jobs AS job
-    USING unnest($2::tid[], $3::bigint[], $4::integer[], $5::jsonb[])
-        AS settled (place, id, claim_number, failure)
-    WHERE job.ctid = settled.place
-      AND job.id + 0 = settled.id
+    WHERE job.ctid = ANY ($2::text[]::tid[])
       AND job.claimed_by = $1
-      AND job.claim_number = settled.claim_number
+      AND CASE
+          WHEN (job.id, job.claim_number) IN (SELECT * FROM unnest($3::bigint[], $4::integer[]))
+          THEN true
+          ELSE false
+      END
     RETURNING
         job.id,
         job.claim_number,
@@ -24,7 +25,7 @@ WITH ended AS (
         job.claimed_at,
         job.attempt,
         job.priority,
-        pgqueuer.add_failure(job.failures, settled.failure) AS failures
+        pgqueuer.add_failure(job.failures, $5::jsonb -> job.id::text) AS failures
 ),
 recorded AS (
     INSERT INTO pgqueuer.history
@@ -40,7 +41,6 @@ recorded AS (
         (SELECT $6::text::pgqueuer.job_ending),
         coalesce(failures, '[]')
     FROM ended
-    WHERE $7 > 0
 )
 SELECT array_agg(id) AS ids, array_agg(claim_number) AS claim_numbers
 FROM ended;

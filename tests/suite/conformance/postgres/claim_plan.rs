@@ -33,9 +33,9 @@ async fn explain(database: &Database, claim: &str, options: &str) -> Value {
     // `EXPLAIN` of a statement with parameters needs them as constants; a generic plan, which
     // is what a worker ends up with, comes of a prepared statement.
     let prepare =
-        format!("PREPARE claim (bigint, text[], smallint[], bigint[], bigint) AS {claim}");
+        format!("PREPARE claim (bigint, text[], smallint[], bigint[], bigint, boolean) AS {claim}");
     let execute = format!(
-        "EXPLAIN ({options}FORMAT json) EXECUTE claim({}, '{{mail,report}}', '{{0,0}}', '{{0,0}}', 100)",
+        "EXPLAIN ({options}FORMAT json) EXECUTE claim({}, '{{mail,report}}', '{{0,0}}', '{{0,0}}', 100, true)",
         session.0
     );
     let mut connection = database.pool().acquire().await.unwrap();
