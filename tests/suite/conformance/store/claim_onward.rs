@@ -28,6 +28,7 @@ postgres_only! {
     leaves_what_is_not_committed,
     leaves_what_was_slow_to_commit_to_a_look_everywhere,
     never_finds_what_was_rolled_back,
+    leaves_what_somebody_has_in_hand_to_a_look_at_the_whole_lane,
 }
 
 async fn goes_on_after_a_look_everywhere(store: &dyn Store) {
@@ -167,4 +168,25 @@ async fn never_finds_what_was_rolled_back(database: &Database) {
     let claimed = claim(store, session, &["mail"], 10).await;
 
     assert_eq!(ids(&claimed), [kept]);
+}
+
+async fn leaves_what_somebody_has_in_hand_to_a_look_at_the_whole_lane(database: &Database) {
+    let store = database.store();
+    let session = open_session(store).await;
+    // In company: who is alone expects nobody to have anything in hand.
+    open_session(store).await;
+    let enqueued = enqueue_many(store, &job("mail"), 4).await;
+    claim(store, session, &["mail"], 1).await;
+    let mut other = database.pool().begin().await.unwrap();
+    let lock = database.sql("SELECT FROM pgqueuer.jobs WHERE id = $1 FOR UPDATE");
+    let lock = sqlx::query(lock).bind(enqueued[1].as_i64());
+    lock.execute(&mut *other).await.unwrap();
+    // It shows on the row, whether it still holds or not.
+    other.rollback().await.unwrap();
+
+    let onward = claim_onward(store, session, &["mail"], 10).await;
+    let everywhere = claim(store, session, &["mail"], 10).await;
+
+    assert_eq!(ids(&onward), enqueued[2..]);
+    assert_eq!(ids(&everywhere), enqueued[1..2]);
 }

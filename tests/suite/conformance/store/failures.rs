@@ -17,6 +17,7 @@ store_cases! {
     are_no_more_than_ten,
     stay_with_a_held_job,
     go_to_the_history_with_the_job,
+    go_each_with_its_own_job,
     of_earlier_attempts_stay_when_one_succeeds,
     are_not_added_where_there_are_none,
     may_say_anything,
@@ -132,6 +133,32 @@ async fn go_to_the_history_with_the_job(store: &dyn Store) {
     let failures = record(store, job.key.id).await.failures;
     assert_eq!(failures.len(), 1);
     assert_eq!(failures[0].message, "not needed any longer");
+}
+
+async fn go_each_with_its_own_job(store: &dyn Store) {
+    let session = open_session(store).await;
+    let mut batch = Vec::new();
+    for message in [Some("first"), None, Some("third")] {
+        let job = running_job(store, session, "mail").await;
+        batch.push(Settlement {
+            failure: message.map(|it| failure(1, it)),
+            ..ended(&job, Ending::Cancelled, LONG)
+        });
+    }
+
+    settle(store, session, &batch).await;
+
+    let mut messages = Vec::new();
+    for settlement in &batch {
+        let failures = record(store, settlement.key.id).await.failures;
+        messages.push(
+            failures
+                .into_iter()
+                .map(|it| it.message)
+                .collect::<Vec<_>>(),
+        );
+    }
+    assert_eq!(messages, [vec!["first"], vec![], vec!["third"]]);
 }
 
 async fn of_earlier_attempts_stay_when_one_succeeds(store: &dyn Store) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pgqueuer::store::{ClaimKey, Ending, JobState, SessionId, Store};
+use pgqueuer::store::{ClaimKey, ClaimedJob, Ending, JobState, SessionId, Store};
 
 use super::super::store_cases;
 use crate::support::{
@@ -26,6 +26,7 @@ store_cases! {
     refuses_the_claim_of_another_session,
     refuses_a_claim_of_a_dead_session,
     refuses_an_older_claim_of_the_same_session,
+    refuses_stale_claims_that_would_leave_no_record,
     refuses_a_job_that_does_not_exist,
     refuses_a_job_that_was_not_claimed,
     refuses_only_what_it_must,
@@ -222,6 +223,25 @@ async fn refuses_an_older_claim_of_the_same_session(store: &dyn Store) {
     assert_eq!(refused, [older.key]);
     assert_eq!(state(store, older.key.id).await, JobState::Running);
     assert_eq!(settle(store, session, &[completed(&newer[0])]).await, []);
+}
+
+async fn refuses_stale_claims_that_would_leave_no_record(store: &dyn Store) {
+    let session = open_session(store).await;
+    let thief = open_session(store).await;
+    let unrecorded = |job: &ClaimedJob| ended(job, Ending::Completed, Duration::ZERO);
+    let stolen = running_job(store, thief, "mail").await;
+    let older = running_job(store, session, "mail").await;
+    settle(store, session, &[given_back(&older, Duration::ZERO)]).await;
+    let newer = claim(store, session, &["mail"], 1).await;
+    let done = running_job(store, session, "mail").await;
+
+    let late = [unrecorded(&stolen), unrecorded(&older), unrecorded(&done)];
+    let refused = settle(store, session, &late).await;
+
+    assert_eq!(refused, [stolen.key, older.key]);
+    assert_eq!(state(store, stolen.key.id).await, JobState::Running);
+    assert_eq!(state(store, newer[0].key.id).await, JobState::Running);
+    assert_eq!(store.get_job(done.key.id).await.unwrap(), None);
 }
 
 async fn refuses_a_job_that_does_not_exist(store: &dyn Store) {

@@ -1,0 +1,16 @@
+-- Ends jobs that leave no record: settle_end.sql without the history.
+--
+-- $1 session bigint, $2 places text[], $3 ids bigint[], $4 claim_numbers integer[]
+WITH ended AS (
+    DELETE FROM pgqueuer.jobs AS job
+    WHERE job.ctid = ANY ($2::text[]::tid[])
+      AND job.claimed_by = $1
+      AND CASE
+          WHEN (job.id, job.claim_number) IN (SELECT * FROM unnest($3::bigint[], $4::integer[]))
+          THEN true
+          ELSE false
+      END
+    RETURNING job.id, job.claim_number
+)
+SELECT array_agg(id) AS ids, array_agg(claim_number) AS claim_numbers
+FROM ended;
