@@ -1,9 +1,8 @@
 //! pgqueuer in the side-by-side harness: implements its little protocol.
 //!
-//! Settings, from the environment: `CONCURRENCY` (100), `CLAIM_BATCH` (1000), `SETTLE_BATCH` (2000),
-//! `SETTLE_MS` (5),
-//! `HISTORY` (1; 0: finished jobs leave no record). The batches are larger than the defaults of the
-//! library (500), as the settings of the others were tuned, too.
+//! Settings, from the environment: `CONCURRENCY` (100), `CLAIM_BATCH` (8000), `SETTLE_BATCH` (4000),
+//! `SETTLE_MS` (5), `HISTORY` (1; 0: finished jobs leave no record). The batches are larger than the
+//! defaults of the library (2000), as the settings of the others were tuned, too.
 
 use std::time::Duration;
 
@@ -65,8 +64,8 @@ impl Peer for Producer {
         } else {
             WorkerConfig {
                 concurrency: opt("CONCURRENCY", 100),
-                claim_batch: opt("CLAIM_BATCH", 1000),
-                settle_batch: opt("SETTLE_BATCH", 2000),
+                claim_batch: opt("CLAIM_BATCH", 8000),
+                settle_batch: opt("SETTLE_BATCH", 4000),
                 settle_delay: Duration::from_millis(opt("SETTLE_MS", 5)),
                 ..WorkerConfig::default()
             }

@@ -61,12 +61,12 @@ pub struct WorkerConfig {
     /// The most jobs that are claimed in one statement. A worker claims as many as it has free
     /// slots, and, of jobs that are over soon, those that it will begin within the next 20 ms.
     ///
-    /// Default: 500. From 1 to 10,000.
+    /// Default: 2000. From 1 to 10,000.
     pub claim_batch: usize,
 
     /// How many results are written in one statement.
     ///
-    /// Default: 500. From 1 to 10,000.
+    /// Default: 2000. From 1 to 10,000.
     pub settle_batch: usize,
 
     /// How long a result may wait for others to be written with it.
@@ -84,8 +84,8 @@ impl Default for WorkerConfig {
             listen: true,
             lease: Duration::from_secs(15),
             shutdown_grace: Duration::from_secs(25),
-            claim_batch: 500,
-            settle_batch: 500,
+            claim_batch: 2000,
+            settle_batch: 2000,
             settle_delay: Duration::from_millis(5),
         }
     }

@@ -69,11 +69,11 @@ pub(crate) struct BenchArgs {
     concurrency: u32,
 
     /// How many jobs the worker claims in one statement.
-    #[arg(long, value_name = "N", default_value = "500", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", default_value = "2000", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     claim_batch: u32,
 
     /// How many results the worker writes in one statement.
-    #[arg(long, value_name = "N", default_value = "500", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", default_value = "2000", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     settle_batch: u32,
 
     /// Keep no record of finished jobs.
