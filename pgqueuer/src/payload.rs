@@ -24,6 +24,7 @@
 //! languages send.
 
 mod binary;
+mod depth;
 mod frame;
 #[cfg(test)]
 mod tests;

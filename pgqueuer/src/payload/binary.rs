@@ -8,7 +8,7 @@ use bincode::{
 };
 use serde::{Serialize, de::DeserializeSeed};
 
-use super::MAX_PAYLOAD_BYTES;
+use super::{MAX_PAYLOAD_BYTES, depth::Bounded};
 
 // The limit bounds what a hostile length prefix can make the decoder allocate.
 fn config() -> impl Config {
@@ -76,7 +76,7 @@ pub(super) fn decode<'de, S>(seed: S, bytes: &'de [u8]) -> Result<S::Value, Stri
 where
     S: DeserializeSeed<'de>,
 {
-    let (value, read) = bincode::serde::seed_decode_from_slice(seed, bytes, config())
+    let (value, read) = bincode::serde::seed_decode_from_slice(Bounded::new(seed), bytes, config())
         .map_err(|error| error.to_string())?;
     if read == bytes.len() {
         Ok(value)

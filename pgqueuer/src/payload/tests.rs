@@ -230,6 +230,54 @@ fn a_hostile_length_is_refused_without_allocating() {
     assert!(payload.decode::<Mail>().is_err());
 }
 
+/// Two levels a comment: itself and the list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Comment {
+    replies: Vec<Comment>,
+}
+
+impl Comment {
+    fn nested(levels: usize) -> Self {
+        (1..levels).fold(Self { replies: vec![] }, |inner, _| Self {
+            replies: vec![inner],
+        })
+    }
+}
+
+#[test]
+fn nesting_comes_back_as_deep_as_json_allows() {
+    let deep = Comment::nested(64);
+    let read: One<Comment> = one(&deep).decode().unwrap();
+    assert_eq!(read.value, deep);
+
+    let too_deep = FrameWriter::new("one").argument("value", &Comment::nested(65));
+    let message = too_deep.unwrap_err().to_string();
+    assert_eq!(
+        message,
+        "argument `value` of job `one` cannot be read back from JSON"
+    );
+}
+
+#[test]
+fn bottomless_nesting_is_refused_before_the_stack_is_full() {
+    // A byte a comment: one reply, one reply, one reply …
+    let levels = 4 * 1024 * 1024;
+    let mut bytes = b"\x01\x05value\x01".to_vec();
+    bytes.extend_from_slice(&u32::try_from(levels).unwrap().to_le_bytes());
+    bytes.resize(bytes.len() + levels, 1);
+    let bottomless = Payload {
+        codec: Codec::Framed,
+        bytes,
+    };
+
+    let message = bottomless.decode::<One<Comment>>().unwrap_err().to_string();
+
+    assert!(
+        message.contains("argument `value`: ") && message.contains("more than 128 levels deep"),
+        "{message}"
+    );
+}
+
 #[test]
 fn a_newer_frame_is_refused_by_its_version() {
     let payload = Payload {
