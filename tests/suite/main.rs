@@ -4,11 +4,12 @@
 //! case on both stores; [`model`] compares the two step by step. [`processes`] stops and kills
 //! real workers, `chaos` does so at random, `crash` crashes the server, `faults` has its other
 //! faults, [`cli`] runs the
-//! commands, and [`ui`] has what the attributes refuse. [`backend`] makes a fresh queue for
+//! commands, [`any_call`] calls the SQL function with whatever there is, and [`ui`] has what the attributes refuse. [`backend`] makes a fresh queue for
 //! each case, [`support`] has the helpers, which return data: assertions stay in the cases.
 
 #![cfg(test)]
 
+mod any_call;
 mod backend;
 #[cfg(unix)]
 mod chaos;

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use crate::{
-    Result,
+    Result, fuzz,
     shell::{cargo, run as sh},
     test, tidy,
 };
@@ -14,11 +14,12 @@ use crate::{
 /// A step, and what it is called.
 type Step = (&'static str, fn() -> Result);
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     ("fmt", || sh(cargo(&["fmt", "--all", "--check"]))),
     ("tidy", tidy::run),
     ("clippy", clippy),
     ("test", || test::everything(&[])),
+    ("fuzz", fuzz::check),
     ("doc", doc),
     ("package", package),
     ("deny", deny),

@@ -3,6 +3,7 @@
 mod bless;
 mod chaos;
 mod ci;
+mod fuzz;
 mod postgres;
 mod shell;
 mod test;
@@ -13,6 +14,7 @@ use std::{env, process::ExitCode};
 const HELP: &str = "\
 cargo xtask test [--postgres 14,16,18] [FILTER…]   all tests; finds or fetches a PostgreSQL
 cargo xtask chaos [--minutes 30] [--seed N]        everything fails at random, and a checker looks for lost jobs
+cargo xtask fuzz [--minutes 10] [TARGET…]          any input whatever, for as long as one likes
 cargo xtask tidy                                   the rules that no compiler checks
 cargo xtask bless                                  rewrites what tests compare with
 cargo xtask ci [STEP…]                             everything that must pass before a change lands";
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         "test" => test::run(rest),
         "tidy" => tidy::run(),
         "chaos" => chaos::run(rest),
+        "fuzz" => fuzz::run(rest),
         "bless" => bless::run(),
         "ci" => ci::run(rest),
         "help" | "-h" | "--help" => {
