@@ -10,7 +10,9 @@ mod enqueue;
 mod failure;
 mod gather;
 mod history;
+mod hosts;
 mod lanes;
+mod lookout;
 mod migrate;
 mod place;
 mod rows;
@@ -23,6 +25,7 @@ mod work;
 
 pub(crate) use enqueue::enqueue;
 pub(crate) use failure::failed_to;
+pub use hosts::Hosts;
 pub use schema_name::SchemaName;
 pub(crate) use statements::Statements;
 pub(crate) use work::PostgresWork;
@@ -49,6 +52,7 @@ use bell::PostgresBell;
 use dedicated::{Dedicated, Purpose};
 use gather::Gathering;
 use lanes::Lanes;
+use lookout::{Lookout, Moves};
 
 /// Keeps jobs in PostgreSQL 14 or later.
 #[derive(Debug)]
@@ -69,6 +73,9 @@ pub struct PostgresStore {
     /// One connection for nothing but the lease: whatever the others wait for, it is renewed.
     lease: OnceLock<Dedicated>,
     lanes: Lanes,
+    moves: Moves,
+    /// If the database has several hosts.
+    lookout: Option<Lookout>,
 }
 
 impl PostgresStore {
@@ -84,6 +91,8 @@ impl PostgresStore {
             control: OnceLock::new(),
             lease: OnceLock::new(),
             lanes: Lanes::default(),
+            moves: Moves::default(),
+            lookout: None,
             pool,
             schema,
         }
@@ -91,7 +100,7 @@ impl PostgresStore {
 
     /// Only workers need these connections, so only they make them.
     fn own<'a>(&self, place: &'a OnceLock<Dedicated>, purpose: Purpose) -> &'a Dedicated {
-        place.get_or_init(|| Dedicated::new(self.pool.clone(), purpose))
+        place.get_or_init(|| Dedicated::new(self.pool.clone(), self.moves.clone(), purpose))
     }
 
     fn control(&self) -> &Dedicated {
@@ -129,8 +138,12 @@ impl PostgresStore {
         enqueue(connection, &self.statements, jobs).await
     }
 
-    /// Closes the worker's own connections. The application's pool stays as it is.
+    /// Closes the worker's own connections, and follows the database no more. The application's
+    /// pool stays as it is.
     pub(crate) async fn close(&self) {
+        if let Some(lookout) = &self.lookout {
+            lookout.stop();
+        }
         for own in [&self.claiming, &self.settling, &self.control, &self.lease] {
             if let Some(dedicated) = own.get() {
                 dedicated.close().await;
@@ -245,7 +258,7 @@ impl Store for PostgresStore {
     }
 
     async fn bell(&self) -> Result<Box<dyn Bell>> {
-        let bell = PostgresBell::listen(&self.pool, &self.schema.channel()).await?;
+        let bell = PostgresBell::listen(&self.pool, &self.moves, &self.schema.channel()).await?;
         Ok(Box::new(bell))
     }
 

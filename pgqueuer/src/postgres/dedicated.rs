@@ -21,7 +21,7 @@ use sqlx::{
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::debug;
 
-use super::statements::Statement;
+use super::{lookout::Moves, statements::Statement};
 
 /// Settings of connections, as PostgreSQL names them.
 type Settings = &'static [(&'static str, &'static str)];
@@ -31,10 +31,11 @@ type Settings = &'static [(&'static str, &'static str)];
 pub(super) struct Dedicated {
     /// Says how to connect: its options may change, with a password that is replaced.
     pool: PgPool,
+    moves: Moves,
     purpose: Purpose,
     places: Semaphore,
-    /// Those that are not lent, with their numbers.
-    idle: Mutex<Vec<(PgConnection, u64)>>,
+    /// Those that are not lent, with their numbers, and when they were begun.
+    idle: Mutex<Vec<(PgConnection, u64, Instant)>>,
     /// How many there have been.
     made: AtomicU64,
 }
@@ -57,6 +58,7 @@ pub(super) struct Lent<'a> {
     _place: SemaphorePermit<'a>,
     connection: PgConnection,
     number: u64,
+    begun: Instant,
 }
 
 impl Dedicated {
@@ -66,9 +68,10 @@ impl Dedicated {
     /// How long to wait before the second try to connect, doubled each time.
     const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
-    pub(super) fn new(pool: PgPool, purpose: Purpose) -> Self {
+    pub(super) fn new(pool: PgPool, moves: Moves, purpose: Purpose) -> Self {
         Self {
             pool,
+            moves,
             purpose,
             places: Semaphore::new(purpose.connections()),
             idle: Mutex::default(),
@@ -81,30 +84,42 @@ impl Dedicated {
         let place = self.places.acquire().await;
         let place = place.expect("the semaphore is never closed");
         let idle = self.idle().pop();
-        let (connection, number) = match idle {
+        let idle = idle.filter(|(_, _, begun)| !self.moves.outdate(*begun));
+        let (connection, number, begun) = match idle {
             Some(idle) => idle,
-            None => (self.connect().await?, self.made.fetch_add(1, Relaxed) + 1),
+            None => {
+                let (connection, begun) = self.connect().await?;
+                (connection, self.made.fetch_add(1, Relaxed) + 1, begun)
+            }
         };
         Ok(Lent {
             dedicated: self,
             _place: place,
             connection,
             number,
+            begun,
         })
     }
 
     /// Tries again for a while if the server is starting, or has all the connections that it
-    /// allows.
-    async fn connect(&self) -> sqlx::Result<PgConnection> {
+    /// allows. Returns as well when the connection was begun.
+    async fn connect(&self) -> sqlx::Result<(PgConnection, Instant)> {
         let began = Instant::now();
         let mut pause = Self::FIRST_PAUSE;
         loop {
+            let mut moves = self.moves.subscribe();
+            let begun = Instant::now();
             let options = self.pool.connect_options().as_ref().clone();
             let connecting = connect(options, self.purpose);
             let left = Self::CONNECT_TIMEOUT.saturating_sub(began.elapsed());
-            let error = match tokio::time::timeout(left, connecting).await {
+            let connected = tokio::select! {
+                connected = tokio::time::timeout(left, connecting) => connected,
+                // A host that is gone may never answer.
+                Ok(()) = moves.changed() => continue,
+            };
+            let error = match connected {
                 Err(_) => return Err(sqlx::Error::PoolTimedOut),
-                Ok(Ok(connection)) => return Ok(connection),
+                Ok(Ok(connection)) => return Ok((connection, begun)),
                 Ok(Err(error)) => error,
             };
             if !is_temporary(&error) || began.elapsed() + 2 * pause > Self::CONNECT_TIMEOUT {
@@ -137,13 +152,13 @@ impl Dedicated {
         let all = u32::try_from(self.purpose.connections()).unwrap_or(u32::MAX);
         let _places = self.places.acquire_many(all).await;
         let idle = std::mem::take(&mut *self.idle());
-        for (connection, _) in idle {
+        for (connection, ..) in idle {
             // It is of no more use either way.
             let _ = connection.close().await;
         }
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<(PgConnection, u64)>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<(PgConnection, u64, Instant)>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -242,7 +257,7 @@ impl Lent<'_> {
     }
 
     pub(super) fn give_back(self) {
-        let idle = (self.connection, self.number);
+        let idle = (self.connection, self.number, self.begun);
         self.dedicated.idle().push(idle);
     }
 }

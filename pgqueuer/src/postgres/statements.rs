@@ -97,6 +97,7 @@ statements! {
     list_minutes,
     forget_minutes,
     now,
+    takes_writes,
     get_job,
     count_jobs,
 }
