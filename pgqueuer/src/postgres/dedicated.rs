@@ -83,8 +83,11 @@ impl Dedicated {
     pub(super) async fn lend(&self) -> sqlx::Result<Lent<'_>> {
         let place = self.places.acquire().await;
         let place = place.expect("the semaphore is never closed");
-        let idle = self.idle().pop();
-        let idle = idle.filter(|(_, _, begun)| !self.moves.outdate(*begun));
+        let idle = {
+            let mut idle = self.idle();
+            idle.retain(|(_, _, begun)| !self.moves.outdate(*begun));
+            idle.pop()
+        };
         let (connection, number, begun) = match idle {
             Some(idle) => idle,
             None => {

@@ -159,14 +159,20 @@ impl Lookout {
     }
 }
 
-/// Makes a pool leave a host that the database has left.
+/// Makes a pool leave a host that the database has left, or that has fallen silent: the tests of the
+/// pool itself would wait for a quarter of an hour for its answer.
 fn following(options: PgPoolOptions, moves: &Moves, question: &Statement) -> PgPoolOptions {
-    let (moves, question) = (moves.clone(), question.clone());
+    let (when_acquired, when_released) = (moves.clone(), moves.clone());
+    let question = question.clone();
     options
-        .before_acquire(move |_, its| {
-            let begun = Instant::now().checked_sub(its.age);
-            let stays = begun.is_none_or(|begun| !moves.outdate(begun));
-            Box::pin(async move { Ok(stays) })
+        .test_before_acquire(false)
+        .before_acquire(move |connection, its| {
+            let moves = when_acquired.clone();
+            Box::pin(async move { Ok(is_of_use(connection, its.age, &moves).await) })
+        })
+        .after_release(move |connection, its| {
+            let moves = when_released.clone();
+            Box::pin(async move { Ok(is_of_use(connection, its.age, &moves).await) })
         })
         // After an error the pool tries again, by the options that it has then.
         .after_connect(move |connection, _| {
@@ -178,6 +184,15 @@ fn following(options: PgPoolOptions, moves: &Moves, question: &Statement) -> PgP
                 Err(io::Error::other(READ_ONLY).into())
             })
         })
+}
+
+async fn is_of_use(connection: &mut PgConnection, age: Duration, moves: &Moves) -> bool {
+    let begun = Instant::now().checked_sub(age);
+    if begun.is_some_and(|begun| moves.outdate(begun)) {
+        return false;
+    }
+    let answer = tokio::time::timeout(ANSWER_WITHIN, connection.ping()).await;
+    matches!(answer, Ok(Ok(())))
 }
 
 const READ_ONLY: &str = "is a standby, or read-only";
@@ -211,7 +226,7 @@ impl Watch {
             if index != last {
                 self.pool.set_connect_options(options.clone());
                 self.moves.note();
-                info!(host, "the database is at another host");
+                info!(host, "the host that takes writes is another one");
                 last = index;
             }
             self.sight.send_replace(Sight::Primary);
