@@ -208,27 +208,33 @@ impl Store for PostgresStore {
     }
 
     async fn open_session(&self, worker: &str, lease: Duration) -> Result<SessionId> {
-        sessions::open(self, worker, lease).await
+        let opening = sessions::open(self, worker, lease);
+        self.moves.cut(opening).await
     }
 
     async fn renew_session(&self, session: SessionId, lease: Duration) -> Result<bool> {
-        sessions::renew(self, session, lease).await
+        let renewing = sessions::renew(self, session, lease);
+        self.moves.cut(renewing).await
     }
 
     async fn close_session(&self, session: SessionId, holds: Holds<'_>) -> Result<()> {
-        sessions::close(self, session, holds).await
+        let closing = sessions::close(self, session, holds);
+        self.moves.cut(closing).await
     }
 
     async fn rescue(&self) -> Result<Vec<Crash>> {
-        sessions::rescue(self).await
+        let rescuing = sessions::rescue(self);
+        self.moves.cut(rescuing).await
     }
 
     async fn claim(&self, request: &ClaimRequest<'_>) -> Result<Vec<ClaimedJob>> {
-        claim::claim(self.claiming(), &self.statements, &self.lanes, request).await
+        let claiming = claim::claim(self.claiming(), &self.statements, &self.lanes, request);
+        self.moves.cut(claiming).await
     }
 
     async fn reconcile(&self, session: SessionId, known: &[ClaimKey]) -> Result<u64> {
-        sessions::reconcile(self, session, known).await
+        let reconciling = sessions::reconcile(self, session, known);
+        self.moves.cut(reconciling).await
     }
 
     async fn settle(
@@ -236,7 +242,8 @@ impl Store for PostgresStore {
         session: SessionId,
         settlements: &[Settlement],
     ) -> Result<Vec<ClaimKey>> {
-        settle::settle(self.settling(), &self.statements, session, settlements).await
+        let settling = settle::settle(self.settling(), &self.statements, session, settlements);
+        self.moves.cut(settling).await
     }
 
     async fn begin(&self) -> Result<Box<dyn Work>> {
@@ -245,16 +252,20 @@ impl Store for PostgresStore {
     }
 
     async fn promote(&self, limit: u32) -> Result<Promotion> {
-        let failed = failed_to("promote scheduled jobs");
-        let mut lent = self.control().lend().await.map_err(&failed)?;
-        let promotion = sqlx::query(self.statements.promote.text())
-            .bind(i64::from(limit))
-            .try_map(|row| rows::promotion(&row))
-            .fetch_one(lent.connection())
+        self.moves
+            .cut(async {
+                let failed = failed_to("promote scheduled jobs");
+                let mut lent = self.control().lend().await.map_err(&failed)?;
+                let promotion = sqlx::query(self.statements.promote.text())
+                    .bind(i64::from(limit))
+                    .try_map(|row| rows::promotion(&row))
+                    .fetch_one(lent.connection())
+                    .await
+                    .map_err(&failed)?;
+                lent.give_back();
+                Ok(promotion)
+            })
             .await
-            .map_err(&failed)?;
-        lent.give_back();
-        Ok(promotion)
     }
 
     async fn bell(&self) -> Result<Box<dyn Bell>> {
@@ -263,27 +274,34 @@ impl Store for PostgresStore {
     }
 
     async fn arm_bell(&self, session: SessionId, armed: bool) -> Result<Horizon> {
-        bell::arm(self.claiming(), &self.statements, session, armed).await
+        let arming = bell::arm(self.claiming(), &self.statements, session, armed);
+        self.moves.cut(arming).await
     }
 
     async fn has_passed(&self, horizon: Horizon) -> Result<bool> {
-        let now = bell::horizon(self.claiming(), &self.statements).await?;
+        let looking = bell::horizon(self.claiming(), &self.statements);
+        let now = self.moves.cut(looking).await?;
         Ok(now.oldest >= horizon.0)
     }
 
     async fn requeue_stranded(&self) -> Result<u64> {
-        let failed = failed_to("look for stranded jobs");
-        let mut lent = self.control().lend().await.map_err(&failed)?;
-        let requeued = sqlx::query(self.statements.requeue_stranded.text())
-            .fetch_all(lent.connection())
+        self.moves
+            .cut(async {
+                let failed = failed_to("look for stranded jobs");
+                let mut lent = self.control().lend().await.map_err(&failed)?;
+                let requeued = sqlx::query(self.statements.requeue_stranded.text())
+                    .fetch_all(lent.connection())
+                    .await
+                    .map_err(&failed)?;
+                lent.give_back();
+                Ok(requeued.len() as u64)
+            })
             .await
-            .map_err(&failed)?;
-        lent.give_back();
-        Ok(requeued.len() as u64)
     }
 
     async fn publish_kinds(&self, kinds: &[KindRecord]) -> Result<()> {
-        schedules::publish_kinds(self.control(), &self.statements, kinds).await
+        let publishing = schedules::publish_kinds(self.control(), &self.statements, kinds);
+        self.moves.cut(publishing).await
     }
 
     async fn list_kinds(&self) -> Result<Vec<KindRecord>> {
@@ -295,7 +313,8 @@ impl Store for PostgresStore {
     }
 
     async fn store_schedules(&self, schedules: &[ScheduleToStore]) -> Result<()> {
-        schedules::store_schedules(self.control(), &self.statements, schedules).await
+        let storing = schedules::store_schedules(self.control(), &self.statements, schedules);
+        self.moves.cut(storing).await
     }
 
     async fn list_schedules(&self) -> Result<Vec<ScheduleRecord>> {
@@ -307,23 +326,28 @@ impl Store for PostgresStore {
     }
 
     async fn next_ticks(&self, kinds: &[&str]) -> Result<Vec<NextTick>> {
-        schedules::next_ticks(self.control(), &self.statements, kinds).await
+        let looking = schedules::next_ticks(self.control(), &self.statements, kinds);
+        self.moves.cut(looking).await
     }
 
     async fn tick(&self, tick: &Tick) -> Result<Option<JobId>> {
-        schedules::tick(self.control(), &self.statements, tick).await
+        let ticking = schedules::tick(self.control(), &self.statements, tick);
+        self.moves.cut(ticking).await
     }
 
     async fn tend_history(&self) -> Result<Tended> {
-        history::tend(self.control(), &self.statements).await
+        let tending = history::tend(self.control(), &self.statements);
+        self.moves.cut(tending).await
     }
 
     async fn prune(&self, limit: u32) -> Result<u64> {
-        history::prune(self.control(), &self.statements, limit).await
+        let pruning = history::prune(self.control(), &self.statements, limit);
+        self.moves.cut(pruning).await
     }
 
     async fn add_minutes(&self, minutes: &[MinuteToAdd]) -> Result<()> {
-        history::add_minutes(self.control(), &self.statements, minutes).await
+        let adding = history::add_minutes(self.control(), &self.statements, minutes);
+        self.moves.cut(adding).await
     }
 
     async fn list_minutes(&self, last: Duration) -> Result<Vec<MinuteRecord>> {
@@ -331,7 +355,8 @@ impl Store for PostgresStore {
     }
 
     async fn forget_minutes(&self, keep: Duration, limit: u32) -> Result<u64> {
-        history::forget_minutes(self.control(), &self.statements, keep, limit).await
+        let forgetting = history::forget_minutes(self.control(), &self.statements, keep, limit);
+        self.moves.cut(forgetting).await
     }
 
     async fn now(&self) -> Result<DateTime<Utc>> {

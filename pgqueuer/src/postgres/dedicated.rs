@@ -110,17 +110,11 @@ impl Dedicated {
         let began = Instant::now();
         let mut pause = Self::FIRST_PAUSE;
         loop {
-            let mut moves = self.moves.subscribe();
             let begun = Instant::now();
             let options = self.pool.connect_options().as_ref().clone();
             let connecting = connect(options, self.purpose);
             let left = Self::CONNECT_TIMEOUT.saturating_sub(began.elapsed());
-            let connected = tokio::select! {
-                connected = tokio::time::timeout(left, connecting) => connected,
-                // A host that is gone may never answer.
-                Ok(()) = moves.changed() => continue,
-            };
-            let error = match connected {
+            let error = match tokio::time::timeout(left, connecting).await {
                 Err(_) => return Err(sqlx::Error::PoolTimedOut),
                 Ok(Ok(connection)) => return Ok((connection, begun)),
                 Ok(Err(error)) => error,

@@ -5,7 +5,9 @@
 //! notes the time: what was connected before is of no more use.
 
 use std::{
-    fmt, io,
+    fmt,
+    future::Future,
+    io,
     time::{Duration, Instant},
 };
 
@@ -52,6 +54,19 @@ impl Moves {
     /// Tells of moves from now on.
     pub(super) fn subscribe(&self) -> watch::Receiver<Option<Instant>> {
         self.0.subscribe()
+    }
+
+    /// Gives up a call when the database moves: the host before may have fallen silent.
+    pub(super) async fn cut<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut moved = self.subscribe();
+        tokio::select! {
+            biased;
+            result = call => result,
+            Ok(()) = moved.changed() => Err(Error::new(
+                ErrorKind::Database,
+                "the database has moved to another host before it answered",
+            )),
+        }
     }
 
     fn note(&self) {

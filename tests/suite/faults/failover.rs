@@ -194,8 +194,15 @@ async fn a_worker_keeps_its_lease_when_the_primary_has_fallen_silent() {
     let silent = Instant::now();
     pair.promote().await;
 
+    // Sooner than it would give up its statements.
+    let left = "SELECT count(*) FROM pgqueuer.jobs";
+    until("it goes on", async || {
+        number(&pair.standby, left).await == 0
+    })
+    .await;
+    assert!(silent.elapsed() < Duration::from_secs(14));
     let expired = "SELECT count(*) FROM pgqueuer.sessions WHERE expires_at < now()";
-    while silent.elapsed() < Duration::from_secs(18) {
+    while silent.elapsed() < Duration::from_secs(16) {
         assert_eq!(number(&pair.standby, expired).await, 0);
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
