@@ -82,16 +82,21 @@ impl PostgresStore {
     /// Uses `schema` over `pool`. Connects to nothing yet.
     #[must_use]
     pub fn new(pool: PgPool, schema: SchemaName) -> Self {
+        Self::with_moves(pool, schema, Moves::default())
+    }
+
+    fn with_moves(pool: PgPool, schema: SchemaName, moves: Moves) -> Self {
         let statements = Arc::new(Statements::render(&schema));
+        let gathering = Gathering::new(pool.clone(), moves.clone(), Arc::clone(&statements));
         Self {
-            gathering: Arc::new(Gathering::new(pool.clone(), Arc::clone(&statements))),
+            gathering: Arc::new(gathering),
             statements,
             claiming: OnceLock::new(),
             settling: OnceLock::new(),
             control: OnceLock::new(),
             lease: OnceLock::new(),
             lanes: Lanes::default(),
-            moves: Moves::default(),
+            moves,
             lookout: None,
             pool,
             schema,

@@ -98,8 +98,7 @@ impl PostgresStore {
         let question = Statements::of_default_schema().takes_writes.clone();
         let moves = Moves::default();
         let pool = following(options, &moves, &question).connect_lazy_with(first);
-        let mut store = Self::new(pool.clone(), schema);
-        store.moves = moves.clone();
+        let mut store = Self::with_moves(pool.clone(), schema, moves.clone());
         store.lookout = Some(Lookout::start(hosts, pool, moves, question));
         store
     }

@@ -190,6 +190,20 @@ async fn a_worker_keeps_its_lease_when_the_primary_has_fallen_silent() {
     stage.enqueue(1000).await;
     stage.begun(100).await;
 
+    // Somebody enqueues, and has no answer yet.
+    let mut lock = connect(&pair.primary).await;
+    let mut locking = lock.begin().await.unwrap();
+    let lock = "LOCK TABLE pgqueuer.jobs IN EXCLUSIVE MODE";
+    sqlx::query(lock).execute(&mut *locking).await.unwrap();
+    let pgq = stage.pgq.clone();
+    let enqueuing = tokio::spawn(async move { TakeTurns { number: 1000 }.enqueue(&pgq).await });
+    let waiting = "SELECT count(*) FROM pg_stat_activity \
+                   WHERE wait_event_type = 'Lock' AND query LIKE '-- Adds a job%'";
+    until("it waits", async || {
+        number(&pair.primary, waiting).await == 1
+    })
+    .await;
+
     proxy.vanish();
     let silent = Instant::now();
     pair.promote().await;
@@ -200,6 +214,8 @@ async fn a_worker_keeps_its_lease_when_the_primary_has_fallen_silent() {
         number(&pair.standby, left).await == 0
     })
     .await;
+    let enqueued = tokio::time::timeout(Duration::from_secs(5), enqueuing).await;
+    enqueued.unwrap().unwrap().unwrap_err();
     assert!(silent.elapsed() < Duration::from_secs(14));
     let expired = "SELECT count(*) FROM pgqueuer.sessions WHERE expires_at < now()";
     while silent.elapsed() < Duration::from_secs(16) {
@@ -271,6 +287,13 @@ async fn nobody_stays_at_a_primary_that_was_made_read_only() {
     })
     .await;
 
+    // What is asked on a connection to it would not even fail.
+    execute(
+        &pair.primary,
+        "ALTER SYSTEM RESET default_transaction_read_only",
+    )
+    .await;
+    execute(&pair.primary, "SELECT pg_reload_conf()").await;
     for _ in 0..3 {
         stage.is_idle_and_well().await;
     }
