@@ -1,6 +1,6 @@
 //! Finding a database: yours, a throw-away one, or none.
 
-use pgqueuer::{BoxError, PgQueuer, SchemaName};
+use pgqueuer::{BoxError, Hosts, PgQueuer, SchemaName};
 use throwaway_postgres::Postgres;
 
 /// Not the schema of a real queue: the quickstart removes it.
@@ -66,8 +66,8 @@ impl Database {
 }
 
 async fn install(url: &str) -> Result<PgQueuer, BoxError> {
-    let options = url.parse()?;
-    let pgq = PgQueuer::connect_with(options, SchemaName::parse(SCHEMA)?).await?;
+    let hosts: Hosts = url.parse()?;
+    let pgq = PgQueuer::connect_with(hosts, SchemaName::parse(SCHEMA)?).await?;
     // A run that was killed may have left something behind.
     if pgq.installed_version().await?.is_some() {
         pgq.uninstall().await?;

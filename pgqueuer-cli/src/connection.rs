@@ -2,11 +2,8 @@
 
 use std::{env, time::Duration};
 
-use pgqueuer::PgQueuer;
-use sqlx::{
-    ConnectOptions as _, Connection as _,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use pgqueuer::{Error, Hosts, PgQueuer};
+use sqlx::{ConnectOptions as _, Connection as _, postgres::PgConnectOptions};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::{
@@ -22,7 +19,7 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
 /// A queue that was not connected to yet.
 pub(crate) struct Database {
-    options: PgConnectOptions,
+    hosts: Hosts,
     pgq: PgQueuer,
 }
 
@@ -38,21 +35,18 @@ pub(crate) enum IfRefused {
 impl Database {
     /// Finds out which database is meant. Connects to nothing.
     pub(crate) fn find(global: &GlobalArgs) -> Result<Self, Failure> {
-        Ok(Self::new(options(global)?, global))
+        Ok(Self::new(hosts(global)?, global))
     }
 
     /// A database that nobody connects to, for looking at jobs.
     pub(crate) fn none(global: &GlobalArgs) -> Self {
-        Self::new(PgConnectOptions::new_without_pgpass(), global)
+        Self::new(PgConnectOptions::new_without_pgpass().into(), global)
     }
 
-    fn new(options: PgConnectOptions, global: &GlobalArgs) -> Self {
-        let pool = PgPoolOptions::new()
-            .acquire_timeout(CONNECT_LIMIT)
-            .connect_lazy_with(options.clone());
+    fn new(hosts: Hosts, global: &GlobalArgs) -> Self {
         Self {
-            options,
-            pgq: PgQueuer::with_schema(pool, global.schema.clone()),
+            pgq: PgQueuer::connect_lazy(hosts.clone(), global.schema.clone()),
+            hosts,
         }
     }
 
@@ -63,14 +57,17 @@ impl Database {
 
     /// Makes sure that the database answers.
     pub(crate) async fn connect(self, if_refused: IfRefused) -> Result<PgQueuer, Failure> {
+        let Some(options) = self.hosts.only() else {
+            // While they fail over, none of them takes writes for a moment.
+            self.pgq.reach().await.map_err(cannot_connect)?;
+            return Ok(self.pgq);
+        };
         // Not by the pool: it hides why it could not connect.
         let deadline = Instant::now() + CONNECT_LIMIT;
         loop {
-            let Ok(answer) = timeout_at(deadline, self.options.connect()).await else {
+            let Ok(answer) = timeout_at(deadline, options.connect()).await else {
                 let seconds = CONNECT_LIMIT.as_secs();
-                return Err(self
-                    .failure()
-                    .because(format!("no answer within {seconds} s")));
+                return Err(failure(options).because(format!("no answer within {seconds} s")));
             };
             match answer {
                 Ok(connection) => {
@@ -81,42 +78,45 @@ impl Database {
                 Err(error) => {
                     let may_be_starting = if_refused == IfRefused::TryAgain && is_starting(&error);
                     if !may_be_starting || Instant::now() > deadline {
-                        return Err(self.failure().because(error));
+                        return Err(failure(options).because(error));
                     }
                 }
             }
             sleep(Duration::from_millis(200)).await;
         }
     }
+}
 
-    fn failure(&self) -> Failure {
-        let options = &self.options;
-        let host = options.get_socket().map_or_else(
-            || options.get_host().to_owned(),
-            |it| it.display().to_string(),
-        );
-        let database = options
-            .get_database()
-            .unwrap_or_else(|| options.get_username());
-        Failure::new(
-            ExitCode::CannotConnect,
-            format!(
-                "failed to connect to database \"{database}\" at {host}:{} as user \"{}\"",
-                options.get_port(),
-                options.get_username(),
-            ),
-        )
-    }
+fn failure(options: &PgConnectOptions) -> Failure {
+    let host = options.get_socket().map_or_else(
+        || options.get_host().to_owned(),
+        |it| it.display().to_string(),
+    );
+    let database = options
+        .get_database()
+        .unwrap_or_else(|| options.get_username());
+    Failure::new(
+        ExitCode::CannotConnect,
+        format!(
+            "failed to connect to database \"{database}\" at {host}:{} as user \"{}\"",
+            options.get_port(),
+            options.get_username(),
+        ),
+    )
+}
+
+fn cannot_connect(error: Error) -> Failure {
+    Failure::new(ExitCode::CannotConnect, error.to_string()).because(error)
 }
 
 /// From the command line or its variable, else from the variables of libpq.
-fn options(global: &GlobalArgs) -> Result<PgConnectOptions, Failure> {
+fn hosts(global: &GlobalArgs) -> Result<Hosts, Failure> {
     if let Some(url) = global.database_url.as_deref().filter(|it| !it.is_empty()) {
         return parse(url);
     }
     let is_set = |name: &str| env::var_os(name).is_some_and(|it| !it.is_empty());
     if LIBPQ_VARIABLES.into_iter().any(is_set) {
-        return Ok(PgConnectOptions::new());
+        return Ok(PgConnectOptions::new().into());
     }
     Err(Failure::usage(
         "no database was given; use --database-url postgres://user:password@host/database, \
@@ -124,14 +124,12 @@ fn options(global: &GlobalArgs) -> Result<PgConnectOptions, Failure> {
     ))
 }
 
-fn parse(url: &str) -> Result<PgConnectOptions, Failure> {
+fn parse(url: &str) -> Result<Hosts, Failure> {
     const EXPECTED: &str = "write postgres://user:password@host/database";
     // sqlx does not look at the scheme.
     let scheme = url.split_once("://").map(|(scheme, _)| scheme);
     match scheme {
-        Some("postgres" | "postgresql") => url.parse().map_err(|error: sqlx::Error| {
-            Failure::usage(format!("the database URL is not valid; {EXPECTED}")).because(error)
-        }),
+        Some("postgres" | "postgresql") => Ok(url.parse::<Hosts>()?),
         Some(other) => Err(Failure::usage(format!(
             "the database URL is one of `{other}`, not of PostgreSQL; {EXPECTED}"
         ))),

@@ -3,17 +3,14 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use sqlx::{
-    PgConnection, PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::{PgConnection, PgPool};
 
 use crate::{
     enqueue::OnConnection,
-    error::{Error, ErrorKind, Result},
+    error::Result,
     job::JobId,
     memory::MemoryStore,
-    postgres::{PostgresStore, SchemaName},
+    postgres::{Hosts, PostgresStore, SchemaName},
     store::{Counts, JobRecord, KindRecord, MinuteRecord, ScheduleRecord, Store},
     worker::WorkerBuilder,
 };
@@ -54,58 +51,79 @@ impl PgQueuer {
     /// The URL is that of libpq and sqlx:
     /// `postgres://user:password@host:5432/database?sslmode=require`.
     ///
+    /// It may name several hosts (`postgres://user@host1,host2:5433/database`, see [`Hosts`]), of
+    /// which one takes writes: a primary with its standbys. The queue is on that one, and when it
+    /// is gone, or takes no more writes, on the next that does: the pool and all connections of
+    /// workers go there by themselves, within seconds. That takes one connection more, which
+    /// asks every second. The pool follows as long as this handle, a clone of it, or a worker on
+    /// it is there.
+    ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] if the URL is not one, [`ErrorKind::Database`] if the server
-    /// does not answer. The password is in neither message.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if the URL is not one,
+    /// [`ErrorKind::Database`](crate::ErrorKind::Database) if the server does not answer, or none
+    /// of several takes writes within ten seconds. The password is in neither message.
     pub async fn connect(url: &str) -> Result<Self> {
-        let options: PgConnectOptions = url.parse().map_err(|error: sqlx::Error| {
-            Error::config(
-                "the database URL is not valid; write `postgres://user:password@host/database`",
-            )
-            .because(error)
-        })?;
-        Self::connect_with(options, SchemaName::default()).await
+        let hosts: Hosts = url.parse()?;
+        Self::connect_with(hosts, SchemaName::default()).await
     }
 
-    /// As [`connect`](Self::connect), with options and a schema.
+    /// As [`connect`](Self::connect), with a schema; and with
+    /// [`PgConnectOptions`](sqlx::postgres::PgConnectOptions), or with [`Hosts`] from a URL.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Database`] if the server does not answer.
-    pub async fn connect_with(options: PgConnectOptions, schema: SchemaName) -> Result<Self> {
-        let place = format!(
-            "database \"{}\" at {}:{}",
-            options
-                .get_database()
-                .unwrap_or_else(|| options.get_username()),
-            options.get_socket().map_or_else(
-                || options.get_host().to_owned(),
-                |it| it.display().to_string()
-            ),
-            options.get_port(),
-        );
-        let pool = PgPoolOptions::new()
-            .acquire_timeout(std::time::Duration::from_secs(10))
-            .connect_with(options)
-            .await
-            .map_err(|error| {
-                Error::new(ErrorKind::Database, format!("failed to connect to {place}"))
-                    .because(error)
-            })?;
-        Ok(Self::with_schema(pool, schema))
+    /// [`ErrorKind::Database`](crate::ErrorKind::Database) if the server does not answer, or none
+    /// of several takes writes within ten seconds.
+    pub async fn connect_with(hosts: impl Into<Hosts>, schema: SchemaName) -> Result<Self> {
+        let pgq = Self::connect_lazy(hosts, schema);
+        pgq.reach().await?;
+        Ok(pgq)
+    }
+
+    /// As [`connect_with`](Self::connect_with), but does not wait for the database to answer:
+    /// what is done first connects.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a Tokio runtime.
+    #[must_use]
+    pub fn connect_lazy(hosts: impl Into<Hosts>, schema: SchemaName) -> Self {
+        Self::on_store(PostgresStore::connect_lazy(hosts.into(), schema))
+    }
+
+    /// Makes sure that the database answers, and, of several hosts, that one takes writes. Waits
+    /// up to ten seconds for it. In memory, does nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Database`](crate::ErrorKind::Database) if it does not. Of several hosts, the
+    /// message has the answer of each.
+    pub async fn reach(&self) -> Result<()> {
+        match &self.postgres {
+            Some(postgres) => postgres.reach().await,
+            None => Ok(()),
+        }
     }
 
     /// Uses a pool of yours, in the schema `pgqueuer`.
+    ///
+    /// Such a pool has one host, and so have the connections of workers, which are made by its
+    /// options. To follow a database from host to host, use [`connect`](Self::connect) and
+    /// [`pool`](Self::pool).
     #[must_use]
     pub fn new(pool: PgPool) -> Self {
         Self::with_schema(pool, SchemaName::default())
     }
 
-    /// Uses a pool of yours, in another schema.
+    /// Uses a pool of yours, as [`new`](Self::new) does, in another schema.
     #[must_use]
     pub fn with_schema(pool: PgPool, schema: SchemaName) -> Self {
-        let postgres = Arc::new(PostgresStore::new(pool, schema));
+        Self::on_store(PostgresStore::new(pool, schema))
+    }
+
+    fn on_store(postgres: PostgresStore) -> Self {
+        let postgres = Arc::new(postgres);
         Self {
             store: Arc::clone(&postgres) as Arc<dyn Store>,
             postgres: Some(postgres),

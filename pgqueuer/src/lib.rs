@@ -48,7 +48,7 @@ pub use options::{JobOptions, MAX_NAME_LENGTH, OnFailure};
 pub use outcome::{Cancel, Hold, IntoOutcome, Outcome, Retry, Snooze};
 pub use payload::{Codec, Payload};
 pub use pgqueuer_macros::{job, schedule};
-pub use postgres::{PostgresStore, SchemaName, ddl};
+pub use postgres::{Hosts, PostgresStore, SchemaName, ddl};
 pub use registry::JobDescriptor;
 pub use resources::{Inject, Requirement, State};
 pub use runtime::Report;

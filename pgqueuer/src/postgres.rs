@@ -10,7 +10,9 @@ mod enqueue;
 mod failure;
 mod gather;
 mod history;
+mod hosts;
 mod lanes;
+mod lookout;
 mod migrate;
 mod place;
 mod rows;
@@ -23,6 +25,7 @@ mod work;
 
 pub(crate) use enqueue::enqueue;
 pub(crate) use failure::failed_to;
+pub use hosts::Hosts;
 pub use schema_name::SchemaName;
 pub(crate) use statements::Statements;
 pub(crate) use work::PostgresWork;
@@ -49,6 +52,7 @@ use bell::PostgresBell;
 use dedicated::{Dedicated, Purpose};
 use gather::Gathering;
 use lanes::Lanes;
+use lookout::{Lookout, Moves};
 
 /// Keeps jobs in PostgreSQL 14 or later.
 #[derive(Debug)]
@@ -69,21 +73,31 @@ pub struct PostgresStore {
     /// One connection for nothing but the lease: whatever the others wait for, it is renewed.
     lease: OnceLock<Dedicated>,
     lanes: Lanes,
+    moves: Moves,
+    /// If the database has several hosts.
+    lookout: Option<Lookout>,
 }
 
 impl PostgresStore {
     /// Uses `schema` over `pool`. Connects to nothing yet.
     #[must_use]
     pub fn new(pool: PgPool, schema: SchemaName) -> Self {
+        Self::with_moves(pool, schema, Moves::default())
+    }
+
+    fn with_moves(pool: PgPool, schema: SchemaName, moves: Moves) -> Self {
         let statements = Arc::new(Statements::render(&schema));
+        let gathering = Gathering::new(pool.clone(), moves.clone(), Arc::clone(&statements));
         Self {
-            gathering: Arc::new(Gathering::new(pool.clone(), Arc::clone(&statements))),
+            gathering: Arc::new(gathering),
             statements,
             claiming: OnceLock::new(),
             settling: OnceLock::new(),
             control: OnceLock::new(),
             lease: OnceLock::new(),
             lanes: Lanes::default(),
+            moves,
+            lookout: None,
             pool,
             schema,
         }
@@ -91,7 +105,7 @@ impl PostgresStore {
 
     /// Only workers need these connections, so only they make them.
     fn own<'a>(&self, place: &'a OnceLock<Dedicated>, purpose: Purpose) -> &'a Dedicated {
-        place.get_or_init(|| Dedicated::new(self.pool.clone(), purpose))
+        place.get_or_init(|| Dedicated::new(self.pool.clone(), self.moves.clone(), purpose))
     }
 
     fn control(&self) -> &Dedicated {
@@ -129,8 +143,12 @@ impl PostgresStore {
         enqueue(connection, &self.statements, jobs).await
     }
 
-    /// Closes the worker's own connections. The application's pool stays as it is.
+    /// Closes the worker's own connections, and follows the database no more. The application's
+    /// pool stays as it is.
     pub(crate) async fn close(&self) {
+        if let Some(lookout) = &self.lookout {
+            lookout.stop();
+        }
         for own in [&self.claiming, &self.settling, &self.control, &self.lease] {
             if let Some(dedicated) = own.get() {
                 dedicated.close().await;
@@ -193,27 +211,33 @@ impl Store for PostgresStore {
     }
 
     async fn open_session(&self, worker: &str, lease: Duration) -> Result<SessionId> {
-        sessions::open(self, worker, lease).await
+        let opening = sessions::open(self, worker, lease);
+        self.moves.cut(opening).await
     }
 
     async fn renew_session(&self, session: SessionId, lease: Duration) -> Result<bool> {
-        sessions::renew(self, session, lease).await
+        let renewing = sessions::renew(self, session, lease);
+        self.moves.cut(renewing).await
     }
 
     async fn close_session(&self, session: SessionId, holds: Holds<'_>) -> Result<()> {
-        sessions::close(self, session, holds).await
+        let closing = sessions::close(self, session, holds);
+        self.moves.cut(closing).await
     }
 
     async fn rescue(&self) -> Result<Vec<Crash>> {
-        sessions::rescue(self).await
+        let rescuing = sessions::rescue(self);
+        self.moves.cut(rescuing).await
     }
 
     async fn claim(&self, request: &ClaimRequest<'_>) -> Result<Vec<ClaimedJob>> {
-        claim::claim(self.claiming(), &self.statements, &self.lanes, request).await
+        let claiming = claim::claim(self.claiming(), &self.statements, &self.lanes, request);
+        self.moves.cut(claiming).await
     }
 
     async fn reconcile(&self, session: SessionId, known: &[ClaimKey]) -> Result<u64> {
-        sessions::reconcile(self, session, known).await
+        let reconciling = sessions::reconcile(self, session, known);
+        self.moves.cut(reconciling).await
     }
 
     async fn settle(
@@ -221,7 +245,8 @@ impl Store for PostgresStore {
         session: SessionId,
         settlements: &[Settlement],
     ) -> Result<Vec<ClaimKey>> {
-        settle::settle(self.settling(), &self.statements, session, settlements).await
+        let settling = settle::settle(self.settling(), &self.statements, session, settlements);
+        self.moves.cut(settling).await
     }
 
     async fn begin(&self) -> Result<Box<dyn Work>> {
@@ -230,45 +255,56 @@ impl Store for PostgresStore {
     }
 
     async fn promote(&self, limit: u32) -> Result<Promotion> {
-        let failed = failed_to("promote scheduled jobs");
-        let mut lent = self.control().lend().await.map_err(&failed)?;
-        let promotion = sqlx::query(self.statements.promote.text())
-            .bind(i64::from(limit))
-            .try_map(|row| rows::promotion(&row))
-            .fetch_one(lent.connection())
+        self.moves
+            .cut(async {
+                let failed = failed_to("promote scheduled jobs");
+                let mut lent = self.control().lend().await.map_err(&failed)?;
+                let promotion = sqlx::query(self.statements.promote.text())
+                    .bind(i64::from(limit))
+                    .try_map(|row| rows::promotion(&row))
+                    .fetch_one(lent.connection())
+                    .await
+                    .map_err(&failed)?;
+                lent.give_back();
+                Ok(promotion)
+            })
             .await
-            .map_err(&failed)?;
-        lent.give_back();
-        Ok(promotion)
     }
 
     async fn bell(&self) -> Result<Box<dyn Bell>> {
-        let bell = PostgresBell::listen(&self.pool, &self.schema.channel()).await?;
+        let bell = PostgresBell::listen(&self.pool, &self.moves, &self.schema.channel()).await?;
         Ok(Box::new(bell))
     }
 
     async fn arm_bell(&self, session: SessionId, armed: bool) -> Result<Horizon> {
-        bell::arm(self.claiming(), &self.statements, session, armed).await
+        let arming = bell::arm(self.claiming(), &self.statements, session, armed);
+        self.moves.cut(arming).await
     }
 
     async fn has_passed(&self, horizon: Horizon) -> Result<bool> {
-        let now = bell::horizon(self.claiming(), &self.statements).await?;
+        let looking = bell::horizon(self.claiming(), &self.statements);
+        let now = self.moves.cut(looking).await?;
         Ok(now.oldest >= horizon.0)
     }
 
     async fn requeue_stranded(&self) -> Result<u64> {
-        let failed = failed_to("look for stranded jobs");
-        let mut lent = self.control().lend().await.map_err(&failed)?;
-        let requeued = sqlx::query(self.statements.requeue_stranded.text())
-            .fetch_all(lent.connection())
+        self.moves
+            .cut(async {
+                let failed = failed_to("look for stranded jobs");
+                let mut lent = self.control().lend().await.map_err(&failed)?;
+                let requeued = sqlx::query(self.statements.requeue_stranded.text())
+                    .fetch_all(lent.connection())
+                    .await
+                    .map_err(&failed)?;
+                lent.give_back();
+                Ok(requeued.len() as u64)
+            })
             .await
-            .map_err(&failed)?;
-        lent.give_back();
-        Ok(requeued.len() as u64)
     }
 
     async fn publish_kinds(&self, kinds: &[KindRecord]) -> Result<()> {
-        schedules::publish_kinds(self.control(), &self.statements, kinds).await
+        let publishing = schedules::publish_kinds(self.control(), &self.statements, kinds);
+        self.moves.cut(publishing).await
     }
 
     async fn list_kinds(&self) -> Result<Vec<KindRecord>> {
@@ -280,7 +316,8 @@ impl Store for PostgresStore {
     }
 
     async fn store_schedules(&self, schedules: &[ScheduleToStore]) -> Result<()> {
-        schedules::store_schedules(self.control(), &self.statements, schedules).await
+        let storing = schedules::store_schedules(self.control(), &self.statements, schedules);
+        self.moves.cut(storing).await
     }
 
     async fn list_schedules(&self) -> Result<Vec<ScheduleRecord>> {
@@ -292,23 +329,28 @@ impl Store for PostgresStore {
     }
 
     async fn next_ticks(&self, kinds: &[&str]) -> Result<Vec<NextTick>> {
-        schedules::next_ticks(self.control(), &self.statements, kinds).await
+        let looking = schedules::next_ticks(self.control(), &self.statements, kinds);
+        self.moves.cut(looking).await
     }
 
     async fn tick(&self, tick: &Tick) -> Result<Option<JobId>> {
-        schedules::tick(self.control(), &self.statements, tick).await
+        let ticking = schedules::tick(self.control(), &self.statements, tick);
+        self.moves.cut(ticking).await
     }
 
     async fn tend_history(&self) -> Result<Tended> {
-        history::tend(self.control(), &self.statements).await
+        let tending = history::tend(self.control(), &self.statements);
+        self.moves.cut(tending).await
     }
 
     async fn prune(&self, limit: u32) -> Result<u64> {
-        history::prune(self.control(), &self.statements, limit).await
+        let pruning = history::prune(self.control(), &self.statements, limit);
+        self.moves.cut(pruning).await
     }
 
     async fn add_minutes(&self, minutes: &[MinuteToAdd]) -> Result<()> {
-        history::add_minutes(self.control(), &self.statements, minutes).await
+        let adding = history::add_minutes(self.control(), &self.statements, minutes);
+        self.moves.cut(adding).await
     }
 
     async fn list_minutes(&self, last: Duration) -> Result<Vec<MinuteRecord>> {
@@ -316,7 +358,8 @@ impl Store for PostgresStore {
     }
 
     async fn forget_minutes(&self, keep: Duration, limit: u32) -> Result<u64> {
-        history::forget_minutes(self.control(), &self.statements, keep, limit).await
+        let forgetting = history::forget_minutes(self.control(), &self.statements, keep, limit);
+        self.moves.cut(forgetting).await
     }
 
     async fn now(&self) -> Result<DateTime<Utc>> {

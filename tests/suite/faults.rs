@@ -7,6 +7,7 @@
 
 mod connections;
 mod disk;
+mod failover;
 mod pool;
 mod proxy;
 mod refused;

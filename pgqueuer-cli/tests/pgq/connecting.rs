@@ -88,6 +88,34 @@ async fn a_database_that_does_not_exist_cannot_be_connected_to() {
 
 #[cfg(unix)]
 #[tokio::test]
+async fn a_url_may_name_several_hosts() {
+    let database = Database::installed().await;
+    let name: String = sqlx::query_scalar("SELECT current_database()::text")
+        .fetch_one(&database.pool)
+        .await
+        .unwrap();
+    let hosts = format!("host=/nowhere,{}&user=postgres", SERVER.dir().display());
+    let ran = run(pgq(&["verify"]).env("DATABASE_URL", format!("postgres:///{name}?{hosts}")));
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+
+    let twice = hosts.replace("/nowhere", &SERVER.dir().display().to_string());
+    let url = format!("postgres:///nowhere?{twice}&password=s3cret");
+    let ran = run(pgq(&["verify"]).env("DATABASE_URL", url));
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+    assert_eq!(ran.stderr.matches("\"nowhere\" does not exist").count(), 2);
+    assert!(!ran.stderr.contains("s3cret"), "{}", ran.stderr);
+}
+
+#[test]
+fn hosts_that_need_not_take_writes_are_wrong_usage() {
+    let url = "postgres://me:s3cret@a,b/app?target_session_attrs=any";
+    run(&mut pgq(&["--database-url", url, "verify"])).fails(2, &expect![[r#"
+        error: the `target_session_attrs` of the database URL are of a host that need not take writes, and a queue is written to; write `read-write`, or leave them out
+    "#]]);
+}
+
+#[cfg(unix)]
+#[tokio::test]
 async fn the_variables_of_libpq_are_enough() {
     let database = Database::installed().await;
     let name: String = sqlx::query_scalar("SELECT current_database()::text")

@@ -1,17 +1,23 @@
 //! The bell on PostgreSQL: `LISTEN`, on a connection of its own.
 
-use std::{future::Future, io, time::Duration};
+use std::{
+    future::Future,
+    io,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use sqlx::{
     Executor as _, PgPool,
     postgres::{PgListener, PgNotification, PgPoolOptions},
 };
+use tokio::sync::watch;
 use tracing::{debug, warn};
 
 use super::{
     dedicated::Dedicated,
     failure::failed_to,
+    lookout::Moves,
     rows::{self, HorizonRow},
     statements::Statements,
 };
@@ -37,17 +43,23 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 pub(super) struct PostgresBell {
     listener: PgListener,
     pool: PgPool,
+    moves: Moves,
+    moved: watch::Receiver<Option<Instant>>,
     channel: String,
 }
 
 impl PostgresBell {
-    pub(super) async fn listen(pool: &PgPool, channel: &str) -> Result<Self> {
+    pub(super) async fn listen(pool: &PgPool, moves: &Moves, channel: &str) -> Result<Self> {
+        // Before anybody connects, so that no move is missed.
+        let moved = moves.subscribe();
         let listener = in_time(listener(pool, channel))
             .await
             .map_err(failed_to("listen for notifications"))?;
         Ok(Self {
             listener,
             pool: pool.clone(),
+            moves: moves.clone(),
+            moved,
             channel: channel.to_owned(),
         })
     }
@@ -55,7 +67,12 @@ impl PostgresBell {
     /// Waits for a notification, or for the end of the connection.
     async fn heard(&mut self) -> sqlx::Result<PgNotification> {
         loop {
-            match tokio::time::timeout(ASK_AFTER, self.listener.try_recv()).await {
+            let heard = tokio::select! {
+                heard = tokio::time::timeout(ASK_AFTER, self.listener.try_recv()) => heard,
+                // The host may still be there, but nobody rings at it any more.
+                Ok(()) = self.moved.changed() => return Err(moved_away().into()),
+            };
+            match heard {
                 Ok(Ok(Some(notification))) => return Ok(notification),
                 Ok(Ok(None)) => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
                 Ok(Err(error)) => return Err(error),
@@ -72,7 +89,7 @@ impl PostgresBell {
     async fn listen_again(&mut self) {
         let mut pause = FIRST_PAUSE;
         loop {
-            match Self::listen(&self.pool, &self.channel).await {
+            match Self::listen(&self.pool, &self.moves, &self.channel).await {
                 Ok(fresh) => {
                     *self = fresh;
                     return;
@@ -98,6 +115,10 @@ async fn listener(pool: &PgPool, channel: &str) -> sqlx::Result<PgListener> {
     listener.eager_reconnect(false);
     listener.listen(channel).await?;
     Ok(listener)
+}
+
+fn moved_away() -> io::Error {
+    io::Error::other("the database is at another host")
 }
 
 async fn in_time<T>(call: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {

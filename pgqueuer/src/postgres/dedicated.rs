@@ -18,6 +18,8 @@ use sqlx::{Connection as _, PgConnection, PgPool, postgres::PgConnectOptions};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::debug;
 
+use super::lookout::Moves;
+
 /// Settings of connections, as PostgreSQL names them.
 type Settings = &'static [(&'static str, &'static str)];
 
@@ -26,10 +28,11 @@ type Settings = &'static [(&'static str, &'static str)];
 pub(super) struct Dedicated {
     /// Says how to connect: its options may change, with a password that is replaced.
     pool: PgPool,
+    moves: Moves,
     purpose: Purpose,
     places: Semaphore,
-    /// Those that are not lent, with their numbers.
-    idle: Mutex<Vec<(PgConnection, u64)>>,
+    /// Those that are not lent, with their numbers, and when they were begun.
+    idle: Mutex<Vec<(PgConnection, u64, Instant)>>,
     /// How many there have been.
     made: AtomicU64,
 }
@@ -52,6 +55,7 @@ pub(super) struct Lent<'a> {
     _place: SemaphorePermit<'a>,
     connection: PgConnection,
     number: u64,
+    begun: Instant,
 }
 
 impl Dedicated {
@@ -61,9 +65,10 @@ impl Dedicated {
     /// How long to wait before the second try to connect, doubled each time.
     const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
-    pub(super) fn new(pool: PgPool, purpose: Purpose) -> Self {
+    pub(super) fn new(pool: PgPool, moves: Moves, purpose: Purpose) -> Self {
         Self {
             pool,
+            moves,
             purpose,
             places: Semaphore::new(purpose.connections()),
             idle: Mutex::default(),
@@ -75,31 +80,40 @@ impl Dedicated {
     pub(super) async fn lend(&self) -> sqlx::Result<Lent<'_>> {
         let place = self.places.acquire().await;
         let place = place.expect("the semaphore is never closed");
-        let idle = self.idle().pop();
-        let (connection, number) = match idle {
+        let idle = {
+            let mut idle = self.idle();
+            idle.retain(|(_, _, begun)| !self.moves.outdate(*begun));
+            idle.pop()
+        };
+        let (connection, number, begun) = match idle {
             Some(idle) => idle,
-            None => (self.connect().await?, self.made.fetch_add(1, Relaxed) + 1),
+            None => {
+                let (connection, begun) = self.connect().await?;
+                (connection, self.made.fetch_add(1, Relaxed) + 1, begun)
+            }
         };
         Ok(Lent {
             dedicated: self,
             _place: place,
             connection,
             number,
+            begun,
         })
     }
 
     /// Tries again for a while if the server is starting, or has all the connections that it
-    /// allows.
-    async fn connect(&self) -> sqlx::Result<PgConnection> {
+    /// allows. Returns as well when the connection was begun.
+    async fn connect(&self) -> sqlx::Result<(PgConnection, Instant)> {
         let began = Instant::now();
         let mut pause = Self::FIRST_PAUSE;
         loop {
+            let begun = Instant::now();
             let options = self.pool.connect_options().as_ref().clone();
             let connecting = connect(options, self.purpose);
             let left = Self::CONNECT_TIMEOUT.saturating_sub(began.elapsed());
             let error = match tokio::time::timeout(left, connecting).await {
                 Err(_) => return Err(sqlx::Error::PoolTimedOut),
-                Ok(Ok(connection)) => return Ok(connection),
+                Ok(Ok(connection)) => return Ok((connection, begun)),
                 Ok(Err(error)) => error,
             };
             if !is_temporary(&error) || began.elapsed() + 2 * pause > Self::CONNECT_TIMEOUT {
@@ -124,13 +138,13 @@ impl Dedicated {
         let all = u32::try_from(self.purpose.connections()).unwrap_or(u32::MAX);
         let _places = self.places.acquire_many(all).await;
         let idle = std::mem::take(&mut *self.idle());
-        for (connection, _) in idle {
+        for (connection, ..) in idle {
             // It is of no more use either way.
             let _ = connection.close().await;
         }
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<(PgConnection, u64)>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<(PgConnection, u64, Instant)>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -229,7 +243,7 @@ impl Lent<'_> {
     }
 
     pub(super) fn give_back(self) {
-        let idle = (self.connection, self.number);
+        let idle = (self.connection, self.number, self.begun);
         self.dedicated.idle().push(idle);
     }
 }

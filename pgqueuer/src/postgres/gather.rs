@@ -27,7 +27,7 @@ use sqlx::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::{enqueue::enqueue, statements::Statements};
+use super::{enqueue::enqueue, failure::failed_to, lookout::Moves, statements::Statements};
 use crate::{
     error::{Error, ErrorKind, Result},
     job::JobId,
@@ -51,6 +51,7 @@ const LONGEST_WAIT: Duration = Duration::from_millis(100);
 /// Sends for the tasks that enqueue through one handle.
 pub(super) struct Gathering {
     pool: PgPool,
+    moves: Moves,
     statements: Arc<Statements>,
     senders: Arc<Semaphore>,
     waiting: Mutex<Vec<Waiting>>,
@@ -65,9 +66,10 @@ struct Waiting {
 }
 
 impl Gathering {
-    pub(super) fn new(pool: PgPool, statements: Arc<Statements>) -> Self {
+    pub(super) fn new(pool: PgPool, moves: Moves, statements: Arc<Statements>) -> Self {
         Self {
             pool,
+            moves,
             statements,
             senders: Arc::new(Semaphore::new(SENDERS)),
             waiting: Mutex::default(),
@@ -101,7 +103,14 @@ impl Gathering {
     }
 
     async fn send(&self, jobs: &[JobToEnqueue]) -> Result<Vec<JobId>> {
-        enqueue(&self.pool, &self.statements, jobs).await
+        // Who still waits for a connection has lost nothing when the database moves.
+        let mut connection = self
+            .pool
+            .acquire()
+            .await
+            .map_err(failed_to("enqueue jobs"))?;
+        let enqueuing = enqueue(&mut *connection, &self.statements, jobs);
+        self.moves.cut(enqueuing).await
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Waiting>> {

@@ -98,6 +98,7 @@ statements! {
     list_minutes,
     forget_minutes,
     now,
+    takes_writes,
     get_job,
     count_jobs,
 }

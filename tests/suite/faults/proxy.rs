@@ -30,6 +30,7 @@ pub(super) struct Proxy {
 struct Shared {
     ways: Mutex<Vec<Arc<Way>>>,
     refuses: AtomicBool,
+    has_vanished: AtomicBool,
     asked: AtomicUsize,
 }
 
@@ -82,6 +83,12 @@ impl Proxy {
         silenced
     }
 
+    /// Lets nothing through any more, on no connection, old or new.
+    pub(super) fn vanish(&self) {
+        self.shared.has_vanished.store(true, SeqCst);
+        self.silence("");
+    }
+
     /// Closes new connections at once, or no longer.
     pub(super) fn refuse(&self, refuses: bool) {
         self.shared.refuses.store(refuses, SeqCst);
@@ -102,6 +109,9 @@ async fn accept(listener: TcpListener, socket: PathBuf, shared: Arc<Shared>) {
             continue;
         }
         let way = Arc::<Way>::default();
+        if shared.has_vanished.load(SeqCst) {
+            way.silent.cancel();
+        }
         shared.ways.lock().unwrap().push(Arc::clone(&way));
         let socket = socket.clone();
         connections.spawn(async move {

@@ -69,6 +69,18 @@ impl Stage {
         Self::with_options(server.url("postgres").parse().unwrap()).await
     }
 
+    /// On the one of several servers that takes writes, wherever that is.
+    pub(super) async fn on_hosts(url: &str) -> Self {
+        let pgq = PgQueuer::connect(url).await.unwrap();
+        pgq.install().await.unwrap();
+        Self {
+            pool: pgq.pool().unwrap().clone(),
+            pgq,
+            runs: Runs::default(),
+            enqueued: 0,
+        }
+    }
+
     async fn with_options(options: PgConnectOptions) -> Self {
         // Whatever a case makes the default of the database.
         let as_ever = options.clone().options([

@@ -20,6 +20,9 @@ use crate::{
 /// Part of the socket's file name only, since every server has its own folder.
 const PORT: &str = "5432";
 
+/// What `pg_basebackup` gets besides the folder. `-R`: the result is a standby.
+const BASE_BACKUP_ARGUMENTS: &str = "-U postgres -c fast -N -R";
+
 /// How long a server may take to accept connections. A guess: `initdb` on a machine
 /// with a slow disk and many other things to do.
 const START_LIMIT: Duration = Duration::from_mins(1);
@@ -43,6 +46,7 @@ impl Cluster {
         folder::sweep(&base, &template::prefix_of_today(), &user);
 
         if builder.cache_template
+            && builder.primary.is_none()
             && let Some(template) = Template::get(&base, bin, &version, &user)
         {
             let started = Self::launch(bin, builder, &user, run, Some(&template));
@@ -140,12 +144,20 @@ impl Cluster {
         let Folder { path: dir, lock } = run;
         let data = dir.join("data");
         let mut command = user.command("/bin/sh");
+        let (maker, arguments) = match &builder.primary {
+            Some(primary) => {
+                // Not among the arguments, where a space would make two of a folder.
+                command.env("PGHOST", primary).env("PGPORT", PORT);
+                ("pg_basebackup", BASE_BACKUP_ARGUMENTS.to_owned())
+            }
+            None => ("initdb", template::INITDB_ARGUMENTS.join(" ")),
+        };
         command
             .args(["-c", include_str!("supervisor.sh"), "throwaway-postgres"])
             .arg(&dir)
             .arg(template.map_or(Path::new(""), |it| &it.path))
-            .arg(bin.join("initdb"))
-            .arg(template::INITDB_ARGUMENTS.join(" "))
+            .arg(bin.join(maker))
+            .arg(arguments)
             .arg(bin.join("postgres"))
             .arg("-D")
             .arg(&data);

@@ -173,6 +173,9 @@ pub struct Builder {
     durable: bool,
     cache_template: bool,
     settings: Vec<(String, String)>,
+    /// The folder of the server that this one is to follow.
+    #[cfg(unix)]
+    primary: Option<PathBuf>,
 }
 
 impl Default for Builder {
@@ -182,6 +185,8 @@ impl Default for Builder {
             durable: false,
             cache_template: true,
             settings: Vec::new(),
+            #[cfg(unix)]
+            primary: None,
         }
     }
 }
@@ -220,6 +225,16 @@ impl Builder {
     /// cannot be changed.
     pub fn setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.settings.push((name.into(), value.into()));
+        self
+    }
+
+    /// Makes the server a standby of `primary`, which streams to it and may be read from. Needs
+    /// `pg_basebackup` beside the other binaries.
+    ///
+    /// `SELECT pg_promote()` makes it a primary.
+    #[cfg(unix)]
+    pub fn standby_of(mut self, primary: &Postgres) -> Self {
+        self.primary = Some(primary.dir().to_owned());
         self
     }
 

@@ -1,9 +1,10 @@
 # Owns one server: starts it, waits for the end of its input, stops it, tidies up.
-# $1: run folder. $2: template, or empty. $3: `initdb`. $4: its arguments, in one.
+# $1: run folder. $2: template, or empty. $3: `initdb`, or `pg_basebackup` for a standby.
+# $4: its arguments, in one.
 # The rest: the command of the server.
 #
 # A server that has ended is started again for each line of input.
-run=$1 template=$2 initdb=$3 initdb_arguments=$4
+run=$1 template=$2 maker=$3 maker_arguments=$4
 shift 4
 
 # A signal to the whole session must not end the one process that tidies up. Its
@@ -17,7 +18,7 @@ make_data() {
         rm -rf "$run/data"
     fi
     # Unquoted: these are several words.
-    "$initdb" $initdb_arguments -D "$run/data"
+    "$maker" $maker_arguments -D "$run/data"
 }
 
 # Runs the server until it ends, by itself or with our input.
