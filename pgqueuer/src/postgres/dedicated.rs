@@ -114,15 +114,25 @@ impl Dedicated {
 
     /// Makes the connections. Whoever needs one that could not be made is told.
     pub(super) async fn warm_up(&self) {
-        let lending = (0..self.purpose.connections()).map(|_| self.lend());
-        let lent = futures_util::future::join_all(lending).await;
-        lent.into_iter().flatten().for_each(Lent::give_back);
+        let _places = self.all_places().await;
+        let missing = self.purpose.connections() - self.idle().len();
+        let making = (0..missing).map(|_| self.connect());
+        let made = futures_util::future::join_all(making).await;
+        let number = || self.made.fetch_add(1, Relaxed) + 1;
+        let made = made.into_iter().flatten().map(|it| (it, number()));
+        self.idle().extend(made);
+    }
+
+    /// In one call: two who hold one each, and wait for another, would wait for ever.
+    async fn all_places(&self) -> SemaphorePermit<'_> {
+        let all = u32::try_from(self.purpose.connections()).unwrap_or(u32::MAX);
+        let places = self.places.acquire_many(all).await;
+        places.expect("the semaphore is never closed")
     }
 
     /// Closes the connections, once they are not lent any more.
     pub(super) async fn close(&self) {
-        let all = u32::try_from(self.purpose.connections()).unwrap_or(u32::MAX);
-        let _places = self.places.acquire_many(all).await;
+        let _places = self.all_places().await;
         let idle = std::mem::take(&mut *self.idle());
         for (connection, _) in idle {
             // It is of no more use either way.
