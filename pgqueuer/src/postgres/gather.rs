@@ -21,13 +21,12 @@ use std::{
     time::Duration,
 };
 
-use sqlx::{
-    PgPool,
-    postgres::{PgDatabaseError, PgSeverity},
-};
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::{enqueue::enqueue, statements::Statements};
+use super::{
+    application::ApplicationPool, enqueue::enqueue, failure::failed_to, statements::Statements,
+};
 use crate::{
     error::{Error, ErrorKind, Result},
     job::JobId,
@@ -50,7 +49,7 @@ const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 /// Sends for the tasks that enqueue through one handle.
 pub(super) struct Gathering {
-    pool: PgPool,
+    pool: Arc<ApplicationPool>,
     statements: Arc<Statements>,
     senders: Arc<Semaphore>,
     waiting: Mutex<Vec<Waiting>>,
@@ -65,7 +64,7 @@ struct Waiting {
 }
 
 impl Gathering {
-    pub(super) fn new(pool: PgPool, statements: Arc<Statements>) -> Self {
+    pub(super) fn new(pool: Arc<ApplicationPool>, statements: Arc<Statements>) -> Self {
         Self {
             pool,
             statements,
@@ -101,7 +100,12 @@ impl Gathering {
     }
 
     async fn send(&self, jobs: &[JobToEnqueue]) -> Result<Vec<JobId>> {
-        enqueue(&self.pool, &self.statements, jobs).await
+        let failed = failed_to("enqueue jobs");
+        let mut lent = self.pool.lend().await.map_err(&failed)?;
+        let route = lent.route();
+        let ids = enqueue(lent.connection(), route, &self.statements, jobs).await?;
+        lent.give_back().await.map_err(&failed)?;
+        Ok(ids)
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Waiting>> {
