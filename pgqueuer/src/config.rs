@@ -37,8 +37,8 @@ pub struct WorkerConfig {
     /// Default: 1 s. From 10 ms to 1 h.
     pub poll_interval: Duration,
 
-    /// Whether to use `LISTEN`. Without it (a pooler in transaction mode, say) idle workers
-    /// notice new jobs by polling only.
+    /// Whether to use `LISTEN`. Without it idle workers notice new jobs by polling only. Behind a
+    /// pooler there is none: a worker finds that out, warns once, and polls.
     ///
     /// Default: `true`.
     pub listen: bool,

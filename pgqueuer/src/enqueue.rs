@@ -240,7 +240,7 @@ pub struct OnConnection<'a> {
 impl Target for OnConnection<'_> {
     async fn insert(self, jobs: Vec<JobToEnqueue>) -> Result<Vec<JobId>> {
         match self.pgq.postgres() {
-            Some(postgres) => postgres.enqueue_on(self.connection, &jobs).await,
+            Some(store) => postgres::enqueue_on(self.connection, store.statements(), &jobs).await,
             None => Err(Error::config(
                 "a queue in memory has no transactions; enqueue to the `&PgQueuer` itself",
             )),
@@ -250,18 +250,18 @@ impl Target for OnConnection<'_> {
 
 impl Target for &PgPool {
     async fn insert(self, jobs: Vec<JobToEnqueue>) -> Result<Vec<JobId>> {
-        postgres::enqueue(self, Statements::of_default_schema(), &jobs).await
+        postgres::enqueue_to(self, Statements::of_default_schema(), &jobs).await
     }
 }
 
 impl Target for &mut PgConnection {
     async fn insert(self, jobs: Vec<JobToEnqueue>) -> Result<Vec<JobId>> {
-        postgres::enqueue(self, Statements::of_default_schema(), &jobs).await
+        postgres::enqueue_on(self, Statements::of_default_schema(), &jobs).await
     }
 }
 
 impl Target for &mut Transaction<'_, Postgres> {
     async fn insert(self, jobs: Vec<JobToEnqueue>) -> Result<Vec<JobId>> {
-        postgres::enqueue(&mut **self, Statements::of_default_schema(), &jobs).await
+        postgres::enqueue_on(self, Statements::of_default_schema(), &jobs).await
     }
 }

@@ -177,6 +177,10 @@ impl Store for MemoryStore {
         Ok(promotion)
     }
 
+    async fn has_bell(&self) -> Result<bool> {
+        Ok(true)
+    }
+
     async fn bell(&self) -> Result<Box<dyn Bell>> {
         Ok(Box::new(MemoryBell(self.rings.subscribe())))
     }

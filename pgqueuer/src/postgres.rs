@@ -3,6 +3,7 @@
 //! Each file here is one area: bind, run, map. The statements are in `sql/`, one to a file,
 //! written for the schema `pgqueuer` and valid in psql as they stand.
 
+mod application;
 mod bell;
 mod claim;
 mod dedicated;
@@ -15,6 +16,8 @@ mod lanes;
 mod lookout;
 mod migrate;
 mod place;
+mod purpose;
+mod route;
 mod rows;
 mod schedules;
 mod schema_name;
@@ -23,7 +26,7 @@ mod settle;
 mod statements;
 mod work;
 
-pub(crate) use enqueue::enqueue;
+pub(crate) use enqueue::{enqueue_on, enqueue_to};
 pub(crate) use failure::failed_to;
 pub use hosts::Hosts;
 pub use schema_name::SchemaName;
@@ -37,10 +40,10 @@ use std::{
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, PgPool, Row as _, postgres::PgRow};
+use sqlx::{PgPool, Row as _, postgres::PgRow};
 
 use crate::{
-    error::Result,
+    error::{Error, Result},
     job::JobId,
     store::{
         Bell, ClaimKey, ClaimRequest, ClaimedJob, Counts, Crash, Holds, Horizon, JobRecord,
@@ -48,11 +51,14 @@ use crate::{
         ScheduleToStore, SessionId, Settlement, Store, Tended, Tick, Work,
     },
 };
+use application::ApplicationPool;
 use bell::PostgresBell;
-use dedicated::{Dedicated, Purpose};
+use dedicated::Dedicated;
 use gather::Gathering;
 use lanes::Lanes;
 use lookout::{Lookout, Moves};
+use purpose::Purpose;
+use route::Route;
 
 /// Keeps jobs in PostgreSQL 14 or later.
 #[derive(Debug)]
@@ -60,7 +66,7 @@ pub struct PostgresStore {
     schema: SchemaName,
     statements: Arc<Statements>,
     /// The application's pool: producers enqueue through it.
-    pool: PgPool,
+    pool: Arc<ApplicationPool>,
     /// Those who enqueue at the same time.
     gathering: Arc<Gathering>,
     /// For claims, and nothing else.
@@ -87,7 +93,8 @@ impl PostgresStore {
 
     fn with_moves(pool: PgPool, schema: SchemaName, moves: Moves) -> Self {
         let statements = Arc::new(Statements::render(&schema));
-        let gathering = Gathering::new(pool.clone(), moves.clone(), Arc::clone(&statements));
+        let pool = Arc::new(ApplicationPool::new(pool, statements.route.clone()));
+        let gathering = Gathering::new(Arc::clone(&pool), moves.clone(), Arc::clone(&statements));
         Self {
             gathering: Arc::new(gathering),
             statements,
@@ -105,7 +112,15 @@ impl PostgresStore {
 
     /// Only workers need these connections, so only they make them.
     fn own<'a>(&self, place: &'a OnceLock<Dedicated>, purpose: Purpose) -> &'a Dedicated {
-        place.get_or_init(|| Dedicated::new(self.pool.clone(), self.moves.clone(), purpose))
+        place.get_or_init(|| {
+            let pool = self.pool().clone();
+            Dedicated::new(
+                pool,
+                self.moves.clone(),
+                Arc::clone(&self.statements),
+                purpose,
+            )
+        })
     }
 
     fn control(&self) -> &Dedicated {
@@ -131,16 +146,7 @@ impl PostgresStore {
     /// The application's pool.
     #[must_use]
     pub fn pool(&self) -> &PgPool {
-        &self.pool
-    }
-
-    /// Enqueues over a connection of the application, in its transaction if it has one.
-    pub(crate) async fn enqueue_on(
-        &self,
-        connection: &mut PgConnection,
-        jobs: &[JobToEnqueue],
-    ) -> Result<Vec<JobId>> {
-        enqueue(connection, &self.statements, jobs).await
+        self.pool.pool()
     }
 
     /// Closes the worker's own connections, and follows the database no more. The application's
@@ -171,12 +177,10 @@ pub fn ddl(schema: &SchemaName) -> String {
 #[async_trait]
 impl Store for PostgresStore {
     async fn install(&self) -> Result<Vec<i32>> {
-        let applied = migrate::install(&self.pool, &self.schema).await?;
+        let applied = migrate::install(self.pool(), &self.schema).await?;
         if !applied.is_empty() {
             // Now, when nobody waits, and not when the first worker starts.
-            let acquired = self.pool.acquire().await;
-            let mut connection = acquired.map_err(failed_to("tend the history"))?;
-            while !history::tend_on(&mut connection, &self.statements)
+            while !history::tend_with(&self.pool, &self.statements)
                 .await?
                 .is_idle()
             {}
@@ -189,7 +193,7 @@ impl Store for PostgresStore {
     }
 
     async fn uninstall(&self) -> Result<()> {
-        migrate::uninstall(&self.pool, &self.schema).await
+        migrate::uninstall(self.pool(), &self.schema).await
     }
 
     async fn verify(&self) -> Result<()> {
@@ -259,20 +263,37 @@ impl Store for PostgresStore {
             .cut(async {
                 let failed = failed_to("promote scheduled jobs");
                 let mut lent = self.control().lend().await.map_err(&failed)?;
-                let promotion = sqlx::query(self.statements.promote.text())
+                let promotion = self
+                    .statements
+                    .promote
+                    .query(lent.route())
                     .bind(i64::from(limit))
                     .try_map(|row| rows::promotion(&row))
                     .fetch_one(lent.connection())
                     .await
                     .map_err(&failed)?;
-                lent.give_back();
+                lent.give_back().await.map_err(&failed)?;
                 Ok(promotion)
             })
             .await
     }
 
+    async fn has_bell(&self) -> Result<bool> {
+        let failed = failed_to("ask for a pooler");
+        let lent = self.control().lend().await.map_err(&failed)?;
+        let route = lent.route();
+        lent.give_back().await.map_err(&failed)?;
+        Ok(route == Route::Direct)
+    }
+
     async fn bell(&self) -> Result<Box<dyn Bell>> {
-        let bell = PostgresBell::listen(&self.pool, &self.moves, &self.schema.channel()).await?;
+        if !self.has_bell().await? {
+            return Err(Error::config(
+                "a pooler between this program and the database lets no notification through; \
+                 set `listen` to false (`--no-listen`)",
+            ));
+        }
+        let bell = PostgresBell::listen(self.pool(), &self.moves, &self.schema.channel()).await?;
         Ok(Box::new(bell))
     }
 
@@ -292,11 +313,14 @@ impl Store for PostgresStore {
             .cut(async {
                 let failed = failed_to("look for stranded jobs");
                 let mut lent = self.control().lend().await.map_err(&failed)?;
-                let requeued = sqlx::query(self.statements.requeue_stranded.text())
+                let requeued = self
+                    .statements
+                    .requeue_stranded
+                    .query(lent.route())
                     .fetch_all(lent.connection())
                     .await
                     .map_err(&failed)?;
-                lent.give_back();
+                lent.give_back().await.map_err(&failed)?;
                 Ok(requeued.len() as u64)
             })
             .await
@@ -308,11 +332,7 @@ impl Store for PostgresStore {
     }
 
     async fn list_kinds(&self) -> Result<Vec<KindRecord>> {
-        sqlx::query(self.statements.list_kinds.text())
-            .try_map(|row| rows::kind(&row))
-            .fetch_all(&self.pool)
-            .await
-            .map_err(failed_to("list kinds"))
+        schedules::list_kinds(&self.pool, &self.statements).await
     }
 
     async fn store_schedules(&self, schedules: &[ScheduleToStore]) -> Result<()> {
@@ -321,11 +341,7 @@ impl Store for PostgresStore {
     }
 
     async fn list_schedules(&self) -> Result<Vec<ScheduleRecord>> {
-        sqlx::query(self.statements.list_schedules.text())
-            .try_map(|row| rows::schedule(&row))
-            .fetch_all(&self.pool)
-            .await
-            .map_err(failed_to("list schedules"))
+        schedules::list_schedules(&self.pool, &self.statements).await
     }
 
     async fn next_ticks(&self, kinds: &[&str]) -> Result<Vec<NextTick>> {
@@ -363,28 +379,49 @@ impl Store for PostgresStore {
     }
 
     async fn now(&self) -> Result<DateTime<Utc>> {
-        sqlx::query(self.statements.now.text())
+        let failed = failed_to("read the clock of the database");
+        let mut lent = self.pool.lend().await.map_err(&failed)?;
+        let found = self
+            .statements
+            .now
+            .query(lent.route())
             .try_map(|row: PgRow| row.try_get("now"))
-            .fetch_one(&self.pool)
+            .fetch_one(lent.connection())
             .await
-            .map_err(failed_to("read the clock of the database"))
+            .map_err(&failed)?;
+        lent.give_back().await.map_err(&failed)?;
+        Ok(found)
     }
 
     async fn get_job(&self, id: JobId) -> Result<Option<JobRecord>> {
-        sqlx::query(self.statements.get_job.text())
+        let failed = failed_to("read a job");
+        let mut lent = self.pool.lend().await.map_err(&failed)?;
+        let found = self
+            .statements
+            .get_job
+            .query(lent.route())
             .bind(id.as_i64())
             .try_map(|row| rows::job_record(&row))
-            .fetch_optional(&self.pool)
+            .fetch_optional(lent.connection())
             .await
-            .map_err(failed_to("read a job"))
+            .map_err(&failed)?;
+        lent.give_back().await.map_err(&failed)?;
+        Ok(found)
     }
 
     async fn count_jobs(&self, kinds: Option<&[&str]>) -> Result<Counts> {
-        sqlx::query(self.statements.count_jobs.text())
+        let failed = failed_to("count jobs");
+        let mut lent = self.pool.lend().await.map_err(&failed)?;
+        let found = self
+            .statements
+            .count_jobs
+            .query(lent.route())
             .bind(kinds)
             .try_map(|row| rows::counts(&row))
-            .fetch_one(&self.pool)
+            .fetch_one(lent.connection())
             .await
-            .map_err(failed_to("count jobs"))
+            .map_err(&failed)?;
+        lent.give_back().await.map_err(&failed)?;
+        Ok(found)
     }
 }

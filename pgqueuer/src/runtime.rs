@@ -44,7 +44,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use serde::Serialize;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
-use tracing::{Instrument, error, info, info_span};
+use tracing::{Instrument, error, info, info_span, warn};
 
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -105,13 +105,20 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
         registry,
         resources,
         queue_concurrency,
-        config,
+        mut config,
     } = worker;
     let store: Arc<dyn Store> = Arc::clone(pgq.store());
     panics::install_hook();
 
     let (verified, ()) = tokio::join!(store.verify(), store.warm_up());
     verified?;
+    if config.listen && !store.has_bell().await? {
+        warn!(
+            poll_interval = ?config.poll_interval,
+            "a pooler lets no notification through; polling instead"
+        );
+        config.listen = false;
+    }
     let kinds: Vec<KindRecord> = registry.records();
     let publishing = async {
         store.publish_kinds(&kinds).await?;

@@ -102,6 +102,9 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Makes up to `limit` scheduled jobs that are due available.
     async fn promote(&self, limit: u32) -> Result<Promotion>;
 
+    /// Whether there is a [`bell`](Self::bell). No pooler lets it be heard.
+    async fn has_bell(&self) -> Result<bool>;
+
     /// A bell that rings when a job became available, or was scheduled. May ring too often.
     /// It rings for sure only while some session is armed.
     async fn bell(&self) -> Result<Box<dyn Bell>>;

@@ -4,12 +4,17 @@
 //! `PGQUEUER_TEST_DATABASE_URL` names another one. Without either, the tests that need a
 //! database fail: a suite that skips half of itself proves nothing.
 //!
+//! With `PGQUEUER_TEST_POOLER_URL`, queues are reached by that pooler in front of the server; what
+//! cases do by SQL of their own goes to the server itself. `cargo xtask test --pgbouncer` sets both.
+//!
 //! What a case used is dropped when it passes, and kept when it fails; then its name is
 //! printed. (The throw-away server does not outlive the process: to look into what a
 //! failed case left behind, run it on a server of your own.)
 
 use std::{
-    env, process,
+    env,
+    io::{self, Write as _},
+    process,
     sync::{
         OnceLock,
         atomic::{AtomicU32, Ordering},
@@ -49,7 +54,8 @@ pub(crate) async fn on_postgres(case: impl AsyncFnOnce(&Database)) {
     // Everything in it must be quoted.
     let name = format!("Odd Schema; --ü% {}", unique());
     let schema = SchemaName::parse(&name).expect("an odd name is a name");
-    let database = Database::with_schema(server_options(), schema).await;
+    let name = server_options().get_database().map(str::to_owned);
+    let database = Database::with_schema(&name.unwrap_or_default(), schema).await;
     let mut kept = KeptOnPanic(format!("schema \"{}\"", database.schema));
 
     in_time(case(&database)).await;
@@ -58,7 +64,7 @@ pub(crate) async fn on_postgres(case: impl AsyncFnOnce(&Database)) {
     let drop = format!("DROP SCHEMA IF EXISTS \"{}\" CASCADE", database.schema);
     let drop = sqlx::raw_sql(AssertSqlSafe(drop));
     drop.execute(database.pool()).await.expect("drop schema");
-    database.pgq.close().await;
+    database.close().await;
 }
 
 /// Runs a case in a database of its own, with the queue in the schema `pgqueuer`: for those
@@ -67,15 +73,14 @@ pub(crate) async fn in_own_database(case: impl AsyncFnOnce(&Database)) {
     let _place = PLACES.acquire().await.expect("never closed");
     let url = fresh_database().await;
     let options: PgConnectOptions = url.parse().expect("a database URL");
-    let options = options.options([("search_path", "")]);
     let name = options.get_database().expect("it has a name").to_owned();
-    let database = Database::with_schema(options, SchemaName::default()).await;
+    let database = Database::with_schema(&name, SchemaName::default()).await;
     let mut kept = KeptOnPanic(format!("database \"{name}\""));
 
     in_time(case(&database)).await;
 
     kept.0.clear();
-    database.pgq.close().await;
+    database.close().await;
     let mut server = connect_to_server().await;
     let drop = format!("DROP DATABASE \"{name}\" WITH (FORCE)");
     server.execute(AssertSqlSafe(drop)).await.expect("drop");
@@ -99,30 +104,48 @@ async fn connect_to_server() -> PgConnection {
 pub(crate) struct Database {
     pub(crate) pgq: PgQueuer,
     pub(crate) schema: SchemaName,
+    /// How the queue is reached: by the pooler, if there is one.
     pub(crate) options: PgConnectOptions,
+    pool: PgPool,
 }
 
 impl Database {
-    async fn with_schema(options: PgConnectOptions, schema: SchemaName) -> Self {
-        let pool = PgPoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .connect_with(options.clone())
-            .await
-            .expect("connect to the database");
-        let pgq = PgQueuer::with_schema(pool, schema.clone());
+    async fn with_schema(name: &str, schema: SchemaName) -> Self {
+        let direct = server_options().database(name);
+        let pool = pool(direct.clone()).await;
+        let (application, options) = match pooler_options() {
+            None => (pool.clone(), direct),
+            Some(pooler) => {
+                let options = pooler.database(name).statement_cache_capacity(0);
+                (self::pool(options.clone()).await, options)
+            }
+        };
+        let pgq = PgQueuer::with_schema(application, schema.clone());
         pgq.install().await.expect("install the schema");
         Self {
             pgq,
             schema,
             options,
+            pool,
         }
+    }
+
+    async fn close(&self) {
+        self.pgq.close().await;
+        self.pool.close().await;
     }
 
     pub(crate) fn store(&self) -> &dyn Store {
         &**self.pgq.store()
     }
 
+    /// To the server itself, for what a case does by SQL of its own.
     pub(crate) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// The pool of the application, to enqueue to.
+    pub(crate) fn application(&self) -> &PgPool {
         self.pgq.pool().expect("it is on PostgreSQL")
     }
 
@@ -131,6 +154,35 @@ impl Database {
         let quoted = format!("\"{}\".", self.schema);
         AssertSqlSafe(text.replace("pgqueuer.", &quoted))
     }
+}
+
+async fn pool(options: PgConnectOptions) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .connect_with(options)
+        .await
+        .expect("connect to the database")
+}
+
+/// What a case needs of the way to the server.
+#[derive(Clone, Copy)]
+pub(crate) enum Needs {
+    Nothing,
+    /// For this, which no pooler lets through.
+    OwnSession(&'static str),
+    Pooler,
+}
+
+/// Whether a case has what it needs. If not, it is left out, and that is said even where the output
+/// of tests is captured.
+pub(crate) fn has(needs: Needs, case: &str) -> bool {
+    let why = match (needs, pooler_options().is_some()) {
+        (Needs::OwnSession(why), true) => why,
+        (Needs::Pooler, false) => "needs a pooler: cargo xtask test --pgbouncer",
+        _ => return true,
+    };
+    let _ = writeln!(io::stderr(), "left out: {case} ({why})");
+    false
 }
 
 /// Prints what is left behind when a case panics.
@@ -165,6 +217,13 @@ fn server_options() -> PgConnectOptions {
     });
     let options: PgConnectOptions = url.parse().expect("a database URL");
     options.options([("search_path", "")])
+}
+
+/// How to reach the server by a pooler, if that is wanted. It takes no `search_path`, and has to be
+/// told to set it by itself.
+fn pooler_options() -> Option<PgConnectOptions> {
+    let url = env::var("PGQUEUER_TEST_POOLER_URL").ok()?;
+    Some(url.parse().expect("a database URL"))
 }
 
 /// What nobody else has in their names.

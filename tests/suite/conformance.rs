@@ -18,9 +18,10 @@ mod runtime;
 // Cases about what is only there on PostgreSQL.
 mod postgres;
 
-/// Lists cases about a `&dyn Store`.
+/// Lists cases about a `&dyn Store`. After `not_pooled("why")`, those that cannot hold behind a
+/// pooler, where they are left out.
 macro_rules! store_cases {
-    ($($case:ident),+ $(,)?) => {$(
+    (@ $needs:expr; $($case:ident),+) => {$(
         mod $case {
             #[tokio::test]
             async fn memory() {
@@ -29,15 +30,23 @@ macro_rules! store_cases {
 
             #[tokio::test]
             async fn postgres() {
-                crate::backend::on_postgres(async |it| super::$case(it.store()).await).await;
+                if crate::backend::has($needs, module_path!()) {
+                    crate::backend::on_postgres(async |it| super::$case(it.store()).await).await;
+                }
             }
         }
     )+};
+    (not_pooled($why:literal): $($case:ident),+ $(,)?) => {
+        store_cases! { @ crate::backend::Needs::OwnSession($why); $($case),+ }
+    };
+    ($($case:ident),+ $(,)?) => {
+        store_cases! { @ crate::backend::Needs::Nothing; $($case),+ }
+    };
 }
 
-/// Lists cases about a `&PgQueuer`.
+/// Lists cases about a `&PgQueuer`, as `store_cases` does.
 macro_rules! runtime_cases {
-    ($($case:ident),+ $(,)?) => {$(
+    (@ $needs:expr; $($case:ident),+) => {$(
         mod $case {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn memory() {
@@ -46,22 +55,42 @@ macro_rules! runtime_cases {
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn postgres() {
-                crate::backend::on_postgres(async |it| super::$case(&it.pgq).await).await;
+                if crate::backend::has($needs, module_path!()) {
+                    crate::backend::on_postgres(async |it| super::$case(&it.pgq).await).await;
+                }
             }
         }
     )+};
+    (not_pooled($why:literal): $($case:ident),+ $(,)?) => {
+        runtime_cases! { @ crate::backend::Needs::OwnSession($why); $($case),+ }
+    };
+    ($($case:ident),+ $(,)?) => {
+        runtime_cases! { @ crate::backend::Needs::Nothing; $($case),+ }
+    };
 }
 
-/// Lists cases about a `&Database`. The backend is `on_postgres` or `in_own_database`.
+/// Lists cases about a `&Database`. The backend is `on_postgres` or `in_own_database`; after it may
+/// stand `not_pooled("why")`, or `pooled` for what holds behind a pooler alone.
 macro_rules! postgres_only {
-    ($backend:ident: $($case:ident),+ $(,)?) => {$(
+    (@ $backend:ident, $needs:expr; $($case:ident),+) => {$(
         mod $case {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn postgres() {
-                crate::backend::$backend(async |it| super::$case(it).await).await;
+                if crate::backend::has($needs, module_path!()) {
+                    crate::backend::$backend(async |it| super::$case(it).await).await;
+                }
             }
         }
     )+};
+    ($backend:ident, not_pooled($why:literal): $($case:ident),+ $(,)?) => {
+        postgres_only! { @ $backend, crate::backend::Needs::OwnSession($why); $($case),+ }
+    };
+    ($backend:ident, pooled: $($case:ident),+ $(,)?) => {
+        postgres_only! { @ $backend, crate::backend::Needs::Pooler; $($case),+ }
+    };
+    ($backend:ident: $($case:ident),+ $(,)?) => {
+        postgres_only! { @ $backend, crate::backend::Needs::Nothing; $($case),+ }
+    };
 }
 
 use {postgres_only, runtime_cases, store_cases};

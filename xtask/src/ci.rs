@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::{
     Result, fuzz,
+    pgbouncer::PgBouncer,
     shell::{cargo, run as sh},
     test, tidy,
 };
@@ -14,12 +15,13 @@ use crate::{
 /// A step, and what it is called.
 type Step = (&'static str, fn() -> Result);
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     ("fmt", || sh(cargo(&["fmt", "--all", "--check"]))),
     ("tidy", tidy::run),
     ("clippy", clippy),
     ("test", || test::everything(&[])),
     ("fuzz", fuzz::check),
+    ("pooler", pooler),
     ("doc", doc),
     ("package", package),
     ("deny", deny),
@@ -89,6 +91,15 @@ fn package() -> Result {
         args.extend(["-p", name]);
     }
     sh(cargo(&args))
+}
+
+/// Not where there is no PgBouncer to be had: it has no packages for every system.
+fn pooler() -> Result {
+    if !PgBouncer::is_at_hand()? {
+        eprintln!("skipped: PgBouncer is not installed");
+        return Ok(());
+    }
+    test::behind_pgbouncer(&[])
 }
 
 fn deny() -> Result {

@@ -4,6 +4,7 @@ mod bless;
 mod chaos;
 mod ci;
 mod fuzz;
+mod pgbouncer;
 mod postgres;
 mod shell;
 mod test;
@@ -13,6 +14,7 @@ use std::{env, process::ExitCode};
 
 const HELP: &str = "\
 cargo xtask test [--postgres 14,16,18] [FILTER…]   all tests; finds or fetches a PostgreSQL
+cargo xtask test --pgbouncer [FILTER…]             the conformance suite, through PgBouncer in transaction mode
 cargo xtask chaos [--minutes 30] [--seed N]        everything fails at random, and a checker looks for lost jobs
 cargo xtask fuzz [--minutes 10] [TARGET…]          any input whatever, for as long as one likes
 cargo xtask tidy                                   the rules that no compiler checks

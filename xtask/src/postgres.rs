@@ -42,8 +42,8 @@ pub(crate) fn find_or_fetch() -> Result<Option<PathBuf>> {
     if env::var_os("PGQ_PG_BIN").is_some_and(|it| !it.is_empty()) {
         return Err("PGQ_PG_BIN does not name a folder with `initdb` and `postgres`".to_owned());
     }
-    if is_root() && Path::new("/etc/debian_version").exists() {
-        match install_package() {
+    if can_install() {
+        match install_server() {
             Ok(()) if throwaway_postgres::bin_dir().is_some() => return Ok(None),
             Ok(()) => {}
             Err(problem) => eprintln!("{problem}"),
@@ -53,13 +53,17 @@ pub(crate) fn find_or_fetch() -> Result<Option<PathBuf>> {
 }
 
 /// Installs Debian's package, without the server that it would start.
-fn install_package() -> Result {
+fn install_server() -> Result {
     let config = Path::new("/etc/postgresql-common/createcluster.conf");
     if !config.exists() {
         let written = fs::create_dir_all("/etc/postgresql-common")
             .and_then(|()| fs::write(config, "create_main_cluster = false\n"));
         written.map_err(|error| format!("failed to write {}: {error}", config.display()))?;
     }
+    install_package("postgresql")
+}
+
+pub(crate) fn install_package(name: &str) -> Result {
     shell::run(shell::program("apt-get", &["update"]))?;
     let mut install = shell::program(
         "apt-get",
@@ -70,7 +74,7 @@ fn install_package() -> Result {
             // Keeps the file that was just written.
             "-o",
             "Dpkg::Options::=--force-confold",
-            "postgresql",
+            name,
         ],
     );
     install.env("DEBIAN_FRONTEND", "noninteractive");
@@ -205,7 +209,12 @@ fn platform() -> Result<&'static str> {
     }
 }
 
-fn is_root() -> bool {
+/// Whether packages of Debian can be installed.
+pub(crate) fn can_install() -> bool {
+    is_root() && Path::new("/etc/debian_version").exists()
+}
+
+pub(crate) fn is_root() -> bool {
     let id = shell::program("id", &["-u"]).output();
     id.is_ok_and(|it| it.stdout.trim_ascii() == b"0")
 }

@@ -2,12 +2,23 @@
 
 use std::{env, path::PathBuf, process::Command};
 
-use crate::{Result, postgres, shell};
+use throwaway_postgres::{Builder, Postgres};
+
+use crate::{
+    Result,
+    pgbouncer::{PgBouncer, Unknown},
+    postgres, shell,
+};
 
 /// The packages whose tests need a database.
 const ON_POSTGRES: [&str; 4] = ["-p", "pgqueuer-tests", "-p", "pgqueuer-cli"];
 
 pub(crate) fn run(args: &[String]) -> Result {
+    if let Some((option, filters)) = args.split_first()
+        && option == "--pgbouncer"
+    {
+        return behind_pgbouncer(filters);
+    }
     let (versions, filters) = parse(args)?;
     if versions.is_empty() {
         return everything(&filters);
@@ -33,6 +44,29 @@ pub(crate) fn everything(filters: &[String]) -> Result {
     }
     args.extend(filters.iter().map(String::as_str));
     shell::run(server.cargo(&args))
+}
+
+/// The conformance suite through PgBouncer; and again what shows how it is recognized, where it does
+/// not refuse what workers send.
+pub(crate) fn behind_pgbouncer(filters: &[String]) -> Result {
+    let server = Server::any()?;
+    for (unknown, usual) in [
+        (Unknown::Refused, "conformance::"),
+        (Unknown::Ignored, "conformance::postgres::pooled::"),
+    ] {
+        let pgbouncer = PgBouncer::start(&server, unknown)?;
+        let mut args = vec!["test", "--all-features", "--locked", "-p", "pgqueuer-tests"];
+        args.extend(["--test", "suite", "--", "--skip", "::memory"]);
+        if filters.is_empty() {
+            args.push(usual);
+        }
+        args.extend(filters.iter().map(String::as_str));
+        let mut cargo = server.cargo(&args);
+        cargo.env("PGQUEUER_TEST_DATABASE_URL", pgbouncer.server_url());
+        cargo.env("PGQUEUER_TEST_POOLER_URL", pgbouncer.url());
+        shell::run(cargo)?;
+    }
+    Ok(())
 }
 
 /// Versions of PostgreSQL, and what goes to cargo.
@@ -72,6 +106,15 @@ impl Server {
     fn version(version: &str) -> Result<Self> {
         let bin = postgres::fetch(version)?;
         Ok(Self { bin: Some(bin) })
+    }
+
+    /// For a server of this process.
+    pub(crate) fn builder(&self) -> Builder {
+        let builder = Postgres::builder();
+        match &self.bin {
+            Some(bin) => builder.bin_dir(bin),
+            None => builder,
+        }
     }
 
     /// A cargo whose tests use this server.

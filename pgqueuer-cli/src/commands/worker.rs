@@ -37,7 +37,7 @@ pub(crate) struct WorkerArgs {
     #[arg(long)]
     install: bool,
 
-    /// Do not use LISTEN, which poolers in transaction mode lack; look every second.
+    /// Do not use LISTEN, which no pooler lets through; look every second.
     #[arg(long)]
     no_listen: bool,
 

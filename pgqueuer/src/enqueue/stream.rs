@@ -144,7 +144,7 @@ where
 {
     let mut inserted = 0;
     while let Some(chunk) = next {
-        let ids = postgres::enqueue(&mut **transaction, statements, &chunk).await?;
+        let ids = postgres::enqueue_on(transaction, statements, &chunk).await?;
         inserted += ids.len() as u64;
         next = chunks.next().await?;
     }

@@ -168,13 +168,15 @@ pub(super) async fn arm(
 ) -> Result<Horizon> {
     let failed = failed_to("arm the bell");
     let mut lent = dedicated.lend().await.map_err(&failed)?;
-    sqlx::query(statements.arm_bell.text())
+    statements
+        .arm_bell
+        .query(lent.route())
         .bind(session.0)
         .bind(armed)
         .execute(lent.connection())
         .await
         .map_err(&failed)?;
-    lent.give_back();
+    lent.give_back().await.map_err(&failed)?;
     // Once the bell is armed for all to see: who begins to write from here on, rings.
     Ok(Horizon(horizon(dedicated, statements).await?.next))
 }
@@ -183,11 +185,13 @@ pub(super) async fn arm(
 pub(super) async fn horizon(dedicated: &Dedicated, statements: &Statements) -> Result<HorizonRow> {
     let failed = failed_to("read which transactions are under way");
     let mut lent = dedicated.lend().await.map_err(&failed)?;
-    let horizon = sqlx::query(statements.horizon.text())
+    let horizon = statements
+        .horizon
+        .query(lent.route())
         .try_map(|row| rows::horizon(&row))
         .fetch_one(lent.connection())
         .await
         .map_err(&failed)?;
-    lent.give_back();
+    lent.give_back().await.map_err(&failed)?;
     Ok(horizon)
 }

@@ -2,10 +2,8 @@
 
 use std::{cmp::Reverse, time::Duration};
 
-use sqlx::PgConnection;
-
 use super::{
-    dedicated::Dedicated,
+    dedicated::{Dedicated, Lent},
     failure::failed_to,
     lanes::{LaneBook, LaneColumns, Lanes},
     rows::{self, ClaimedRow},
@@ -30,24 +28,24 @@ pub(super) async fn claim(
     let mut lent = dedicated.lend().await.map_err(&failed)?;
     let knows_lanes = lanes.with(|book| book.holds_for(lent.number()));
     if request.look == Look::Everywhere || !knows_lanes {
-        survey(lent.connection(), statements, lanes, request.kinds).await?;
+        survey(&mut lent, statements, lanes, request.kinds).await?;
     }
     let columns = lanes.with(|book| book.in_order(request.kinds, request.look));
     if columns.kinds.is_empty() || request.limit == 0 {
-        lent.give_back();
+        lent.give_back().await.map_err(&failed)?;
         return Ok(Vec::new());
     }
 
-    let connection = lent.connection();
     let way = match request.bounds {
         [] if lanes.with(|book| book.is_alone()) => Way::Alone,
         [] => Way::Together,
         _ => Way::Bounded,
     };
-    let claimed = match run(connection, statements, way, request, &columns).await {
+    let claimed = match run(&mut lent, statements, way, request, &columns).await {
         Err(error) if way == Way::Alone && has_code(&error, LOCK_NOT_AVAILABLE) => {
             lanes.with(LaneBook::note_hindrance);
-            run(connection, statements, Way::Together, request, &columns).await
+            lent.recover().await.map_err(&failed)?;
+            run(&mut lent, statements, Way::Together, request, &columns).await
         }
         claimed => claimed,
     };
@@ -56,11 +54,13 @@ pub(super) async fn claim(
         Err(error) if has_code(&error, SESSION_IS_OVER) => Vec::new(),
         Err(error) => return Err(failed(error)),
         Ok(claimed) => {
+            // Nor is what may yet be rolled back.
+            lent.commit().await.map_err(&failed)?;
             lanes.with(|book| book.note(request, &columns, &claimed));
             claimed
         }
     };
-    lent.give_back();
+    lent.give_back().await.map_err(&failed)?;
     // UPDATE … RETURNING keeps no order.
     claimed.sort_unstable_by_key(|row| (Reverse(row.job.priority), row.position));
     Ok(claimed.into_iter().map(|row| row.job).collect())
@@ -77,21 +77,15 @@ pub(super) async fn warm_up(dedicated: &Dedicated, statements: &Statements) -> s
         bounds: &[],
         look: Look::Onward,
     };
-    sqlx::query(statements.lanes.text())
+    statements
+        .lanes
+        .query(lent.route())
         .bind(nothing.kinds)
         .execute(lent.connection())
         .await?;
     let no_lanes = LaneColumns::default();
-    run(
-        lent.connection(),
-        statements,
-        Way::Alone,
-        &nothing,
-        &no_lanes,
-    )
-    .await?;
-    lent.give_back();
-    Ok(())
+    run(&mut lent, statements, Way::Alone, &nothing, &no_lanes).await?;
+    lent.give_back().await
 }
 
 /// Which statement claims.
@@ -103,7 +97,7 @@ enum Way {
 }
 
 async fn run(
-    connection: &mut PgConnection,
+    lent: &mut Lent<'_>,
     statements: &Statements,
     way: Way,
     request: &ClaimRequest<'_>,
@@ -114,7 +108,8 @@ async fn run(
         Way::Together => &statements.claim,
         Way::Bounded => &statements.claim_bounded,
     };
-    let query = sqlx::query(statement.text())
+    let query = statement
+        .query(lent.route())
         .bind(request.session.0)
         .bind(&columns.kinds)
         .bind(&columns.priorities)
@@ -130,7 +125,7 @@ async fn run(
     };
     query
         .try_map(|row| rows::claimed(&row))
-        .fetch_all(connection)
+        .fetch_all(lent.connection())
         .await
 }
 
@@ -147,29 +142,33 @@ fn has_code(error: &sqlx::Error, code: &str) -> bool {
 
 /// Learns which lanes are in use, and how far they are settled; tells others what is known here.
 async fn survey(
-    connection: &mut PgConnection,
+    lent: &mut Lent<'_>,
     statements: &Statements,
     lanes: &Lanes,
     kinds: &[&str],
 ) -> Result<()> {
     let failed = failed_to("find waiting jobs");
-    let found = sqlx::query(statements.lanes.text())
+    let found = statements
+        .lanes
+        .query(lent.route())
         .bind(kinds)
         .try_map(|row| rows::lane(&row))
-        .fetch_all(&mut *connection)
+        .fetch_all(lent.connection())
         .await
         .map_err(&failed)?;
     lanes.with(|book| book.learn(found));
     if lanes.with(|book| book.wants_horizon()) {
-        let horizon = sqlx::query(statements.horizon.text())
+        let horizon = statements
+            .horizon
+            .query(lent.route())
             .try_map(|row| rows::horizon(&row))
-            .fetch_one(&mut *connection)
+            .fetch_one(lent.connection())
             .await
             .map_err(&failed)?;
         lanes.with(|book| book.pass(horizon));
     }
     if let Some(marks) = lanes.with(|book| book.unshared(SHARE_EVERY)) {
-        share(connection, statements, marks).await?;
+        share(lent, statements, marks).await?;
     }
     Ok(())
 }
@@ -180,26 +179,25 @@ pub(super) async fn share_marks(
     statements: &Statements,
     lanes: &Lanes,
 ) -> Result<()> {
-    let mut lent = dedicated.lend().await.map_err(failed_to("share marks"))?;
+    let failed = failed_to("share marks");
+    let mut lent = dedicated.lend().await.map_err(&failed)?;
     let knows_lanes = lanes.with(|book| book.holds_for(lent.number()));
     let marks = lanes.with(|book| book.unshared(Duration::ZERO));
     if let Some(marks) = marks.filter(|_| knows_lanes) {
-        share(lent.connection(), statements, marks).await?;
+        share(&mut lent, statements, marks).await?;
     }
-    lent.give_back();
+    lent.give_back().await.map_err(&failed)?;
     Ok(())
 }
 
-async fn share(
-    connection: &mut PgConnection,
-    statements: &Statements,
-    marks: LaneColumns,
-) -> Result<()> {
-    sqlx::query(statements.share_lanes.text())
+async fn share(lent: &mut Lent<'_>, statements: &Statements, marks: LaneColumns) -> Result<()> {
+    statements
+        .share_lanes
+        .query(lent.route())
         .bind(marks.kinds)
         .bind(marks.priorities)
         .bind(marks.cursors)
-        .execute(connection)
+        .execute(lent.connection())
         .await
         .map_err(failed_to("share marks"))?;
     Ok(())

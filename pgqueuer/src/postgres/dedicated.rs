@@ -5,23 +5,26 @@
 //! one whose other end is gone without a word, which no test gets an answer from, or one to a
 //! server that has become a standby. A worker's own connections are closed when anything went
 //! wrong on them, and made anew.
+//!
+//! Behind a pooler, a connection that is lent is in a transaction, which ends when it is given back.
+//! What it would have been set to at its start is set in each.
 
 use std::{
+    mem,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
 
-use sqlx::{Connection as _, PgConnection, PgPool, postgres::PgConnectOptions};
+use sqlx::{
+    Connection as _, Executor as _, PgConnection, PgPool, Row as _, postgres::PgConnectOptions,
+};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::debug;
 
-use super::lookout::Moves;
-
-/// Settings of connections, as PostgreSQL names them.
-type Settings = &'static [(&'static str, &'static str)];
+use super::{lookout::Moves, purpose::Purpose, route::Route, statements::Statements};
 
 /// A few connections that are made when they are first needed, and again after they were lost.
 #[derive(Debug)]
@@ -29,33 +32,31 @@ pub(super) struct Dedicated {
     /// Says how to connect: its options may change, with a password that is replaced.
     pool: PgPool,
     moves: Moves,
+    statements: Arc<Statements>,
     purpose: Purpose,
     places: Semaphore,
-    /// Those that are not lent, with their numbers, and when they were begun.
-    idle: Mutex<Vec<(PgConnection, u64, Instant)>>,
+    /// Those that are not lent.
+    idle: Mutex<Vec<Own>>,
     /// How many there have been.
     made: AtomicU64,
 }
 
-/// What connections are for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
-    /// To claim or to settle: short statements, one at a time.
-    Jobs,
-    /// To renew the lease.
-    Lease,
-    /// All else.
-    Control,
+#[derive(Debug)]
+struct Own {
+    connection: PgConnection,
+    number: u64,
+    route: Route,
+    /// When it was begun: the database may have moved since.
+    begun: Instant,
 }
 
-/// A connection, lent to one statement. Unless it is given back, it is closed: a statement
-/// that failed or was cancelled half-way may have left it in any state.
+/// A connection, lent to one statement or a few. Unless it is given back, it is closed: a
+/// statement that failed or was cancelled half-way may have left it in any state.
 pub(super) struct Lent<'a> {
     dedicated: &'a Dedicated,
     _place: SemaphorePermit<'a>,
-    connection: PgConnection,
-    number: u64,
-    begun: Instant,
+    own: Own,
+    in_transaction: bool,
 }
 
 impl Dedicated {
@@ -65,10 +66,16 @@ impl Dedicated {
     /// How long to wait before the second try to connect, doubled each time.
     const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
-    pub(super) fn new(pool: PgPool, moves: Moves, purpose: Purpose) -> Self {
+    pub(super) fn new(
+        pool: PgPool,
+        moves: Moves,
+        statements: Arc<Statements>,
+        purpose: Purpose,
+    ) -> Self {
         Self {
             pool,
             moves,
+            statements,
             purpose,
             places: Semaphore::new(purpose.connections()),
             idle: Mutex::default(),
@@ -82,38 +89,46 @@ impl Dedicated {
         let place = place.expect("the semaphore is never closed");
         let idle = {
             let mut idle = self.idle();
-            idle.retain(|(_, _, begun)| !self.moves.outdate(*begun));
+            idle.retain(|own| !self.moves.outdate(own.begun));
             idle.pop()
         };
-        let (connection, number, begun) = match idle {
+        let own = match idle {
             Some(idle) => idle,
-            None => {
-                let (connection, begun) = self.connect().await?;
-                (connection, self.made.fetch_add(1, Relaxed) + 1, begun)
-            }
+            None => self.connect().await?,
         };
-        Ok(Lent {
+        let mut lent = Lent {
             dedicated: self,
             _place: place,
-            connection,
-            number,
-            begun,
-        })
+            own,
+            in_transaction: false,
+        };
+        if lent.route() == Route::Pooled {
+            lent.begin_pooled().await?;
+        }
+        Ok(lent)
     }
 
     /// Tries again for a while if the server is starting, or has all the connections that it
-    /// allows. Returns as well when the connection was begun.
-    async fn connect(&self) -> sqlx::Result<(PgConnection, Instant)> {
+    /// allows.
+    async fn connect(&self) -> sqlx::Result<Own> {
         let began = Instant::now();
         let mut pause = Self::FIRST_PAUSE;
         loop {
             let begun = Instant::now();
             let options = self.pool.connect_options().as_ref().clone();
-            let connecting = connect(options, self.purpose);
+            let connecting = connect(options, self.purpose, &self.statements);
             let left = Self::CONNECT_TIMEOUT.saturating_sub(began.elapsed());
             let error = match tokio::time::timeout(left, connecting).await {
                 Err(_) => return Err(sqlx::Error::PoolTimedOut),
-                Ok(Ok(connection)) => return Ok((connection, begun)),
+                Ok(Ok((connection, route))) => {
+                    let number = self.made.fetch_add(1, Relaxed) + 1;
+                    return Ok(Own {
+                        connection,
+                        number,
+                        route,
+                        begun,
+                    });
+                }
                 Ok(Err(error)) => error,
             };
             if !is_temporary(&error) || began.elapsed() + 2 * pause > Self::CONNECT_TIMEOUT {
@@ -128,93 +143,57 @@ impl Dedicated {
 
     /// Makes the connections. Whoever needs one that could not be made is told.
     pub(super) async fn warm_up(&self) {
-        let lending = (0..self.purpose.connections()).map(|_| self.lend());
-        let lent = futures_util::future::join_all(lending).await;
-        lent.into_iter().flatten().for_each(Lent::give_back);
+        let _places = self.all_places().await;
+        let missing = self.purpose.connections() - self.idle().len();
+        let making = (0..missing).map(|_| self.connect());
+        let made = futures_util::future::join_all(making).await;
+        self.idle().extend(made.into_iter().flatten());
+    }
+
+    /// In one call: two who hold one each, and wait for another, would wait for ever.
+    async fn all_places(&self) -> SemaphorePermit<'_> {
+        let all = u32::try_from(self.purpose.connections()).unwrap_or(u32::MAX);
+        let places = self.places.acquire_many(all).await;
+        places.expect("the semaphore is never closed")
     }
 
     /// Closes the connections, once they are not lent any more.
     pub(super) async fn close(&self) {
-        let all = u32::try_from(self.purpose.connections()).unwrap_or(u32::MAX);
-        let _places = self.places.acquire_many(all).await;
-        let idle = std::mem::take(&mut *self.idle());
-        for (connection, ..) in idle {
+        let _places = self.all_places().await;
+        let idle = mem::take(&mut *self.idle());
+        for own in idle {
             // It is of no more use either way.
-            let _ = connection.close().await;
+            let _ = own.connection.close().await;
         }
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<(PgConnection, u64, Instant)>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<Own>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-impl Purpose {
-    fn connections(self) -> usize {
-        match self {
-            Self::Jobs | Self::Lease => 1,
-            // One for the upkeep and one for the schedules.
-            Self::Control => 2,
-        }
-    }
-
-    /// How long the server may work on a statement: a little less than the worker waits for its
-    /// answer. A call that the worker alone gives up goes on at the server, where it waits for
-    /// a lock, say; and with each new try there is one connection more.
-    fn settings(self) -> Settings {
-        match self {
-            Self::Jobs => &[("statement_timeout", "12s")],
-            Self::Lease => &[("statement_timeout", "5s")],
-            Self::Control => &[("statement_timeout", "25s")],
-        }
-    }
-}
-
-/// What a database may have for a default, and should not for a worker.
-///
-/// - A claim takes rows that others have just changed, and a statement must see what those
-///   before it have locked. Where the snapshot is older, both are errors.
-/// - An upkeep that was cut off from the server must not keep its locks for hours.
-/// - Nor must a worker that is gone without a word keep its connections for hours. (These have no
-///   effect on a Unix socket.)
-const OWN: Settings = &[
-    ("default_transaction_isolation", "read committed"),
-    ("lock_timeout", "0"),
-    ("idle_session_timeout", "0"),
-    ("idle_in_transaction_session_timeout", "10s"),
-    ("tcp_keepalives_idle", "60"),
-    ("tcp_keepalives_interval", "10"),
-    ("tcp_keepalives_count", "6"),
-];
-
-/// Claiming and settling have one good plan each, which reads an index. A planner that has no
-/// statistics yet, or old ones, may think otherwise, so it is not left the choice.
-const PLANNER: Settings = &[
-    ("plan_cache_mode", "force_generic_plan"),
-    ("enable_seqscan", "off"),
-    ("enable_bitmapscan", "off"),
-    ("enable_hashjoin", "off"),
-    ("enable_mergejoin", "off"),
-    ("jit", "off"),
-];
 
 /// How a pooler in between refuses settings at the start: `protocol_violation` (PgBouncer),
 /// `feature_not_supported` (the proxy of RDS).
 const REFUSES_SETTINGS: [&str; 2] = ["08P01", "0A000"];
 
-async fn connect(options: PgConnectOptions, purpose: Purpose) -> sqlx::Result<PgConnection> {
-    let planner = match purpose {
-        Purpose::Jobs => PLANNER,
-        Purpose::Lease | Purpose::Control => &[],
+async fn connect(
+    options: PgConnectOptions,
+    purpose: Purpose,
+    statements: &Statements,
+) -> sqlx::Result<(PgConnection, Route)> {
+    let set = options.clone().options(purpose.session_settings());
+    let connected = PgConnection::connect_with(&set).await;
+    let mut connection = match connected {
+        Err(error) if refuses_settings(&error) => {
+            debug!(%error, "connecting without settings of our own");
+            let connection = PgConnection::connect_with(&options).await?;
+            return Ok((connection, Route::Pooled));
+        }
+        connected => connected?,
     };
-    let settings = [OWN, purpose.settings(), planner].concat();
-    let connected = PgConnection::connect_with(&options.clone().options(settings)).await;
-    let refused = match connected {
-        Err(error) if refuses_settings(&error) => error,
-        result => return result,
-    };
-    debug!(error = %refused, "connecting without settings of our own");
-    PgConnection::connect_with(&options).await
+    // A pooler may have accepted the settings, and ignored them.
+    let asked = Route::ask(&mut connection, &statements.route).await?;
+    Ok((connection, asked.route))
 }
 
 fn refuses_settings(error: &sqlx::Error) -> bool {
@@ -231,19 +210,73 @@ fn is_temporary(error: &sqlx::Error) -> bool {
     }
 }
 
+/// Begins a transaction of several statements. Each has a snapshot of its own, whatever the
+/// database has for a default; may read the whole table; and keeps its locks for a few seconds
+/// only if the worker is cut off.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; \
+                     SET LOCAL statement_timeout = '10min'";
+
+/// The same in a transaction that has begun, and has not been told how long it may take.
+const GO_ON: &str = "SET LOCAL statement_timeout = '10min'";
+
 impl Lent<'_> {
     pub(super) fn connection(&mut self) -> &mut PgConnection {
-        &mut self.connection
+        &mut self.own.connection
+    }
+
+    pub(super) fn route(&self) -> Route {
+        self.own.route
     }
 
     /// Counts the connections of this purpose from 1. The server may have crashed between one
-    /// and the next.
+    /// and the next. Behind a pooler it may have crashed between any two transactions, and the
+    /// number is that of its life.
     pub(super) fn number(&self) -> u64 {
-        self.number
+        self.own.number
     }
 
-    pub(super) fn give_back(self) {
-        let idle = (self.connection, self.number, self.begun);
-        self.dedicated.idle().push(idle);
+    async fn begin_pooled(&mut self) -> sqlx::Result<()> {
+        let settings = self.dedicated.purpose.transaction_settings();
+        let begin = sqlx::raw_sql(self.dedicated.statements.begin(&settings));
+        self.in_transaction = true;
+        let row = begin.fetch_one(self.connection()).await?;
+        self.own.number = row.try_get::<i64, _>("life")?.unsigned_abs();
+        Ok(())
+    }
+
+    /// Puts several statements into one transaction, which may take its time. It ends when the
+    /// connection is given back.
+    pub(super) async fn begin(&mut self) -> sqlx::Result<()> {
+        let begin = match self.route() {
+            Route::Direct => BEGIN,
+            Route::Pooled => GO_ON,
+        };
+        self.in_transaction = true;
+        self.connection().execute(begin).await?;
+        Ok(())
+    }
+
+    /// After a statement that failed: so that the next one does not, too.
+    pub(super) async fn recover(&mut self) -> sqlx::Result<()> {
+        if self.route() == Route::Pooled {
+            self.connection().execute("ROLLBACK").await?;
+            self.begin_pooled().await?;
+        }
+        Ok(())
+    }
+
+    /// Makes sure of what was done.
+    pub(super) async fn commit(&mut self) -> sqlx::Result<()> {
+        if self.in_transaction {
+            self.connection().execute("COMMIT").await?;
+            self.in_transaction = false;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn give_back(mut self) -> sqlx::Result<()> {
+        self.commit().await?;
+        self.dedicated.idle().push(self.own);
+        Ok(())
     }
 }

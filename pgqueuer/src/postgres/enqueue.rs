@@ -1,9 +1,9 @@
 //! Adding jobs, over any connection.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgExecutor, types::Json};
+use sqlx::{Connection as _, PgConnection, PgPool, types::Json};
 
-use super::{failure::failed_to, rows, statements::Statements};
+use super::{failure::failed_to, route::Route, rows, statements::Statements};
 use crate::{
     context::Headers,
     error::Result,
@@ -39,17 +39,49 @@ impl<'a> Alike<'a> {
     }
 }
 
-/// Adds jobs by one statement, over a connection that may be in a transaction or not.
-pub(crate) async fn enqueue<'e, E>(
-    executor: E,
+/// Adds jobs over a pool of which nothing is known.
+pub(crate) async fn enqueue_to(
+    pool: &PgPool,
     statements: &Statements,
     jobs: &[JobToEnqueue],
-) -> Result<Vec<JobId>>
-where
-    E: PgExecutor<'e>,
-{
+) -> Result<Vec<JobId>> {
+    let mut connection = pool.acquire().await.map_err(failed_to("enqueue jobs"))?;
+    enqueue_on(&mut connection, statements, jobs).await
+}
+
+/// Adds jobs over a connection of which nothing is known: it may be in a transaction or not, and
+/// behind a pooler or not.
+pub(crate) async fn enqueue_on(
+    connection: &mut PgConnection,
+    statements: &Statements,
+    jobs: &[JobToEnqueue],
+) -> Result<Vec<JobId>> {
+    // Behind a pooler nothing can be kept prepared, so here the server is asked once for each
+    // connection, and there each time.
+    if connection.cached_statements_size() > 0 {
+        return enqueue(connection, Route::Direct, statements, jobs).await;
+    }
+    let failed = failed_to("enqueue jobs");
+    let asked = Route::ask(connection, &statements.route);
+    let asked = asked.await.map_err(&failed)?;
+    if asked.route == Route::Direct || asked.has_begun {
+        return enqueue(connection, asked.route, statements, jobs).await;
+    }
+    let mut transaction = connection.begin().await.map_err(&failed)?;
+    let ids = enqueue(&mut transaction, asked.route, statements, jobs).await?;
+    transaction.commit().await.map_err(&failed)?;
+    Ok(ids)
+}
+
+/// Adds jobs by one statement.
+pub(super) async fn enqueue(
+    connection: &mut PgConnection,
+    route: Route,
+    statements: &Statements,
+    jobs: &[JobToEnqueue],
+) -> Result<Vec<JobId>> {
     if let Some(alike) = Alike::of(jobs) {
-        return enqueue_alike(executor, statements, alike).await;
+        return enqueue_alike(connection, route, statements, alike).await;
     }
 
     let kinds: Vec<&str> = jobs.iter().map(|it| it.kind.as_ref()).collect();
@@ -60,7 +92,9 @@ where
     let delays: Vec<Option<f64>> = jobs.iter().map(|it| delay_column(it.run_at)).collect();
     let times: Vec<Option<DateTime<Utc>>> = jobs.iter().map(|it| time_column(it.run_at)).collect();
 
-    sqlx::query(statements.enqueue.text())
+    statements
+        .enqueue
+        .query(route)
         .bind(kinds)
         .bind(priorities)
         .bind(codecs)
@@ -69,24 +103,23 @@ where
         .bind(delays)
         .bind(times)
         .try_map(|row| rows::job_ids(&row))
-        .fetch_one(executor)
+        .fetch_one(connection)
         .await
         .map_err(failed_to("enqueue jobs"))
 }
 
-async fn enqueue_alike<'e, E>(
-    executor: E,
+async fn enqueue_alike(
+    connection: &mut PgConnection,
+    route: Route,
     statements: &Statements,
     alike: Alike<'_>,
-) -> Result<Vec<JobId>>
-where
-    E: PgExecutor<'e>,
-{
+) -> Result<Vec<JobId>> {
     let statement = match *alike.payloads {
         [_] => &statements.enqueue_one,
         _ => &statements.enqueue_alike,
     };
-    let query = sqlx::query(statement.text())
+    let query = statement
+        .query(route)
         .bind(alike.kind)
         .bind(alike.priority)
         .bind(alike.codec);
@@ -96,7 +129,7 @@ where
     };
     let mut ids = query
         .try_map(|row| rows::job_ids(&row))
-        .fetch_one(executor)
+        .fetch_one(connection)
         .await
         .map_err(failed_to("enqueue jobs"))?;
     // They are, as it happens. To ask the database for it costs a tenth of a microsecond each.

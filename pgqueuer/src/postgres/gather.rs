@@ -21,13 +21,13 @@ use std::{
     time::Duration,
 };
 
-use sqlx::{
-    PgPool,
-    postgres::{PgDatabaseError, PgSeverity},
-};
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::{enqueue::enqueue, failure::failed_to, lookout::Moves, statements::Statements};
+use super::{
+    application::ApplicationPool, enqueue::enqueue, failure::failed_to, lookout::Moves,
+    statements::Statements,
+};
 use crate::{
     error::{Error, ErrorKind, Result},
     job::JobId,
@@ -50,7 +50,7 @@ const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 /// Sends for the tasks that enqueue through one handle.
 pub(super) struct Gathering {
-    pool: PgPool,
+    pool: Arc<ApplicationPool>,
     moves: Moves,
     statements: Arc<Statements>,
     senders: Arc<Semaphore>,
@@ -66,7 +66,11 @@ struct Waiting {
 }
 
 impl Gathering {
-    pub(super) fn new(pool: PgPool, moves: Moves, statements: Arc<Statements>) -> Self {
+    pub(super) fn new(
+        pool: Arc<ApplicationPool>,
+        moves: Moves,
+        statements: Arc<Statements>,
+    ) -> Self {
         Self {
             pool,
             moves,
@@ -103,14 +107,17 @@ impl Gathering {
     }
 
     async fn send(&self, jobs: &[JobToEnqueue]) -> Result<Vec<JobId>> {
+        let failed = failed_to("enqueue jobs");
         // Who still waits for a connection has lost nothing when the database moves.
-        let mut connection = self
-            .pool
-            .acquire()
+        let mut lent = self.pool.lend().await.map_err(&failed)?;
+        self.moves
+            .cut(async {
+                let route = lent.route();
+                let ids = enqueue(lent.connection(), route, &self.statements, jobs).await?;
+                lent.give_back().await.map_err(&failed)?;
+                Ok(ids)
+            })
             .await
-            .map_err(failed_to("enqueue jobs"))?;
-        let enqueuing = enqueue(&mut *connection, &self.statements, jobs);
-        self.moves.cut(enqueuing).await
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Waiting>> {

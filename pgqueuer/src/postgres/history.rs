@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 
-use super::{dedicated::Dedicated, failure::failed_to, rows, statements::Statements};
+use super::{
+    application::ApplicationPool, dedicated::Dedicated, failure::failed_to, route::Route, rows,
+    statements::Statements,
+};
 use crate::{
     error::Result,
     store::{MinuteRecord, MinuteToAdd, Tally, Tended},
@@ -14,18 +17,32 @@ use crate::{
 const LONGEST_AGO: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 pub(super) async fn tend(dedicated: &Dedicated, statements: &Statements) -> Result<Tended> {
-    let lent = dedicated.lend().await;
-    let mut lent = lent.map_err(failed_to("tend the history"))?;
-    let tended = tend_on(lent.connection(), statements).await?;
-    lent.give_back();
+    let failed = failed_to("tend the history");
+    let mut lent = dedicated.lend().await.map_err(&failed)?;
+    let route = lent.route();
+    let tended = tend_on(lent.connection(), route, statements).await?;
+    lent.give_back().await.map_err(&failed)?;
     Ok(tended)
 }
 
-pub(super) async fn tend_on(
+/// As [`tend`], for who has no connections of a worker.
+pub(super) async fn tend_with(pool: &ApplicationPool, statements: &Statements) -> Result<Tended> {
+    let failed = failed_to("tend the history");
+    let mut lent = pool.lend().await.map_err(&failed)?;
+    let route = lent.route();
+    let tended = tend_on(lent.connection(), route, statements).await?;
+    lent.give_back().await.map_err(&failed)?;
+    Ok(tended)
+}
+
+async fn tend_on(
     connection: &mut PgConnection,
+    route: Route,
     statements: &Statements,
 ) -> Result<Tended> {
-    sqlx::query(statements.tend_history.text())
+    statements
+        .tend_history
+        .query(route)
         .try_map(|row| rows::tended(&row))
         .fetch_one(connection)
         .await
@@ -39,12 +56,14 @@ pub(super) async fn prune(
 ) -> Result<u64> {
     let failed = failed_to("prune the history");
     let mut lent = dedicated.lend().await.map_err(&failed)?;
-    let pruned = sqlx::query(statements.prune.text())
+    let pruned = statements
+        .prune
+        .query(lent.route())
         .bind(i64::from(limit))
         .execute(lent.connection())
         .await
         .map_err(&failed)?;
-    lent.give_back();
+    lent.give_back().await.map_err(&failed)?;
     Ok(pruned.rows_affected())
 }
 
@@ -62,7 +81,9 @@ pub(super) async fn add_minutes(
     let ago = |it: &MinuteToAdd| it.ago.min(LONGEST_AGO).as_secs_f64();
     let failed = failed_to("add to the minutes");
     let mut lent = dedicated.lend().await.map_err(&failed)?;
-    sqlx::query(statements.add_minutes.text())
+    statements
+        .add_minutes
+        .query(lent.route())
         .bind(minutes.iter().map(ago).collect::<Vec<_>>())
         .bind(
             minutes
@@ -83,21 +104,27 @@ pub(super) async fn add_minutes(
         .execute(lent.connection())
         .await
         .map_err(&failed)?;
-    lent.give_back();
+    lent.give_back().await.map_err(&failed)?;
     Ok(())
 }
 
 pub(super) async fn list_minutes(
-    pool: &PgPool,
+    pool: &ApplicationPool,
     statements: &Statements,
     last: Duration,
 ) -> Result<Vec<MinuteRecord>> {
-    sqlx::query(statements.list_minutes.text())
+    let failed = failed_to("list minutes");
+    let mut lent = pool.lend().await.map_err(&failed)?;
+    let minutes = statements
+        .list_minutes
+        .query(lent.route())
         .bind(last.min(LONGEST_AGO).as_secs_f64())
         .try_map(|row| rows::minute(&row))
-        .fetch_all(pool)
+        .fetch_all(lent.connection())
         .await
-        .map_err(failed_to("list minutes"))
+        .map_err(&failed)?;
+    lent.give_back().await.map_err(&failed)?;
+    Ok(minutes)
 }
 
 pub(super) async fn forget_minutes(
@@ -108,12 +135,14 @@ pub(super) async fn forget_minutes(
 ) -> Result<u64> {
     let failed = failed_to("forget old minutes");
     let mut lent = dedicated.lend().await.map_err(&failed)?;
-    let forgotten = sqlx::query(statements.forget_minutes.text())
+    let forgotten = statements
+        .forget_minutes
+        .query(lent.route())
         .bind(keep.min(LONGEST_AGO).as_secs_f64())
         .bind(i64::from(limit))
         .execute(lent.connection())
         .await
         .map_err(&failed)?;
-    lent.give_back();
+    lent.give_back().await.map_err(&failed)?;
     Ok(forgotten.rows_affected())
 }

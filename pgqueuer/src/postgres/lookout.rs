@@ -115,10 +115,10 @@ impl PostgresStore {
                 Err(why) => failed(&lookout.hosts, why.into()),
             };
         }
-        match self.pool.acquire().await {
+        match self.pool().acquire().await {
             Ok(_) => Ok(()),
             Err(error) => {
-                let options = self.pool.connect_options().as_ref().clone();
+                let options = self.pool().connect_options().as_ref().clone();
                 failed(&Hosts::from(options), error.into())
             }
         }

@@ -1,13 +1,15 @@
 //! Installing, upgrading, checking and removing the schema.
 //!
 //! `migrations/` holds forward-only SQL. What was applied is written, with a checksum, to a
-//! ledger in the schema itself; the application's own migrations are never touched.
+//! ledger in the schema itself; the application's own migrations are never touched. What is asked
+//! once is not kept prepared.
 
-use sqlx::{
-    AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool, Row as _, SqlSafeStr as _,
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool, Row as _};
+
+use super::{
+    application::ApplicationPool, failure::failed_to, schema_name::SchemaName,
+    statements::Statements,
 };
-
-use super::{failure::failed_to, schema_name::SchemaName, statements::Statements};
 use crate::error::{Error, ErrorKind, Result};
 
 /// One file of `migrations/`.
@@ -124,13 +126,13 @@ pub(super) async fn uninstall(pool: &PgPool, schema: &SchemaName) -> Result<()> 
 }
 
 pub(super) async fn verify(
-    pool: &PgPool,
+    pool: &ApplicationPool,
     schema: &SchemaName,
     statements: &Statements,
 ) -> Result<()> {
     let failed = failed_to("check the schema");
-    let mut connection = pool.acquire().await.map_err(&failed)?;
-    let applied = applied(&mut connection, schema).await.map_err(&failed)?;
+    let mut lent = pool.lend().await.map_err(&failed)?;
+    let applied = applied(lent.connection(), schema).await.map_err(&failed)?;
     let Some(newest) = applied.last() else {
         return Err(missing(schema));
     };
@@ -156,8 +158,13 @@ pub(super) async fn verify(
             ));
         }
     }
-    refuse_damaged(&mut connection, schema).await?;
-    refuse_changed(&mut connection, schema, statements).await
+    refuse_damaged(lent.connection(), schema).await?;
+    let check = sqlx::raw_sql(statements.check());
+    if let Err(problem) = lent.connection().execute(check).await {
+        drop(lent);
+        return Err(changed(pool, schema, statements, problem).await);
+    }
+    lent.give_back().await.map_err(&failed)
 }
 
 struct Applied {
@@ -168,6 +175,7 @@ struct Applied {
 /// What the ledger says, oldest first; nothing if there is no ledger.
 async fn applied(connection: &mut PgConnection, schema: &SchemaName) -> sqlx::Result<Vec<Applied>> {
     let ledger: Option<String> = sqlx::query_scalar("SELECT to_regclass($1)::text")
+        .persistent(false)
         .bind(schema.render("pgqueuer.migrations"))
         .fetch_one(&mut *connection)
         .await?;
@@ -176,6 +184,7 @@ async fn applied(connection: &mut PgConnection, schema: &SchemaName) -> sqlx::Re
     }
     let text = schema.render("SELECT version, checksum FROM pgqueuer.migrations ORDER BY version");
     sqlx::query(AssertSqlSafe(text))
+        .persistent(false)
         .try_map(|row: sqlx::postgres::PgRow| {
             Ok(Applied {
                 version: row.try_get("version")?,
@@ -189,6 +198,7 @@ async fn applied(connection: &mut PgConnection, schema: &SchemaName) -> sqlx::Re
 /// One installer at a time. The key is made from the name of the schema.
 async fn lock(connection: &mut PgConnection, schema: &SchemaName) -> sqlx::Result<()> {
     sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('pgqueuer install ' || $1, 0))")
+        .persistent(false)
         .bind(schema.as_str())
         .execute(connection)
         .await?;
@@ -198,6 +208,7 @@ async fn lock(connection: &mut PgConnection, schema: &SchemaName) -> sqlx::Resul
 /// Payloads and messages are UTF-8, and must come back as they went in.
 async fn refuse_encoding(connection: &mut PgConnection) -> Result<()> {
     let encoding: String = sqlx::query_scalar("SELECT current_setting('server_encoding')")
+        .persistent(false)
         .fetch_one(connection)
         .await
         .map_err(failed_to("read the encoding of the database"))?;
@@ -241,6 +252,7 @@ async fn refuse_damaged(connection: &mut PgConnection, schema: &SchemaName) -> R
          LEFT JOIN pg_index AS index ON index.indexrelid = class.oid \
          WHERE namespace.nspname = $1 AND coalesce(index.indisvalid, true)",
     )
+    .persistent(false)
     .bind(schema.as_str())
     .fetch_all(connection)
     .await
@@ -263,37 +275,41 @@ async fn refuse_damaged(connection: &mut PgConnection, schema: &SchemaName) -> R
     ))
 }
 
-/// Whatever else was changed by hand: a statement that it spoils does not prepare. All in one
-/// round trip, since each worker does it when it starts; only what is wrong is looked for.
-async fn refuse_changed(
-    connection: &mut PgConnection,
+/// What else was changed by hand: a statement that it spoils does not prepare. All were checked in
+/// one round trip, since each worker does it when it starts; which it was is looked for now.
+async fn changed(
+    pool: &ApplicationPool,
     schema: &SchemaName,
     statements: &Statements,
-) -> Result<()> {
-    let checked = connection.execute(sqlx::raw_sql(statements.check())).await;
-    let Err(problem) = checked else {
-        return Ok(());
-    };
+    problem: sqlx::Error,
+) -> Error {
     for (name, statement) in statements.all() {
-        let text = statement.text().into_sql_str();
-        if let Err(error) = (&mut *connection).prepare(text).await {
-            return Err(Error::new(
+        let Ok(mut lent) = pool.lend().await else {
+            break;
+        };
+        let check = sqlx::raw_sql(statement.check());
+        if let Err(error) = lent.connection().execute(check).await {
+            return Error::new(
                 ErrorKind::Schema,
                 format!(
                     "schema \"{schema}\" was changed: the statement `{name}` does not fit it any \
                      more; compare it with `pgq sql`"
                 ),
             )
-            .because(error));
+            .because(error);
         }
     }
-    Err(failed_to("check the schema")(problem))
+    failed_to("check the schema")(problem)
 }
 
 /// The version that is installed, if any.
-pub(super) async fn installed_version(pool: &PgPool, schema: &SchemaName) -> Result<Option<i32>> {
+pub(super) async fn installed_version(
+    pool: &ApplicationPool,
+    schema: &SchemaName,
+) -> Result<Option<i32>> {
     let failed = failed_to("read the version of the schema");
-    let mut connection = pool.acquire().await.map_err(&failed)?;
-    let applied = applied(&mut connection, schema).await.map_err(&failed)?;
+    let mut lent = pool.lend().await.map_err(&failed)?;
+    let applied = applied(lent.connection(), schema).await.map_err(&failed)?;
+    lent.give_back().await.map_err(&failed)?;
     Ok(applied.last().map(|it| it.version))
 }

@@ -3,12 +3,13 @@
 use sqlx::types::Json;
 
 use super::{
-    dedicated::Dedicated, enqueue::headers_column, failure::failed_to, rows, statements::Statements,
+    application::ApplicationPool, dedicated::Dedicated, enqueue::headers_column,
+    failure::failed_to, rows, statements::Statements,
 };
 use crate::{
     error::Result,
     job::JobId,
-    store::{KindRecord, NextTick, ScheduleToStore, Tick},
+    store::{KindRecord, NextTick, ScheduleRecord, ScheduleToStore, Tick},
 };
 
 pub(super) async fn publish_kinds(
@@ -19,7 +20,9 @@ pub(super) async fn publish_kinds(
     let max_attempts = |it: &KindRecord| i16::try_from(it.max_attempts).unwrap_or(i16::MAX);
     let failed = failed_to("publish the kinds of this worker");
     let mut lent = dedicated.lend().await.map_err(&failed)?;
-    sqlx::query(statements.publish_kinds.text())
+    statements
+        .publish_kinds
+        .query(lent.route())
         .bind(kinds.iter().map(|it| it.kind.as_str()).collect::<Vec<_>>())
         .bind(kinds.iter().map(|it| it.queue.as_str()).collect::<Vec<_>>())
         .bind(kinds.iter().map(|it| it.priority).collect::<Vec<_>>())
@@ -46,8 +49,25 @@ pub(super) async fn publish_kinds(
         .execute(lent.connection())
         .await
         .map_err(&failed)?;
-    lent.give_back();
+    lent.give_back().await.map_err(&failed)?;
     Ok(())
+}
+
+pub(super) async fn list_kinds(
+    pool: &ApplicationPool,
+    statements: &Statements,
+) -> Result<Vec<KindRecord>> {
+    let failed = failed_to("list kinds");
+    let mut lent = pool.lend().await.map_err(&failed)?;
+    let found = statements
+        .list_kinds
+        .query(lent.route())
+        .try_map(|row| rows::kind(&row))
+        .fetch_all(lent.connection())
+        .await
+        .map_err(&failed)?;
+    lent.give_back().await.map_err(&failed)?;
+    Ok(found)
 }
 
 pub(super) async fn store_schedules(
@@ -57,7 +77,9 @@ pub(super) async fn store_schedules(
 ) -> Result<()> {
     let failed = failed_to("store schedules");
     let mut lent = dedicated.lend().await.map_err(&failed)?;
-    sqlx::query(statements.store_schedules.text())
+    statements
+        .store_schedules
+        .query(lent.route())
         .bind(
             schedules
                 .iter()
@@ -74,8 +96,25 @@ pub(super) async fn store_schedules(
         .execute(lent.connection())
         .await
         .map_err(&failed)?;
-    lent.give_back();
+    lent.give_back().await.map_err(&failed)?;
     Ok(())
+}
+
+pub(super) async fn list_schedules(
+    pool: &ApplicationPool,
+    statements: &Statements,
+) -> Result<Vec<ScheduleRecord>> {
+    let failed = failed_to("list schedules");
+    let mut lent = pool.lend().await.map_err(&failed)?;
+    let found = statements
+        .list_schedules
+        .query(lent.route())
+        .try_map(|row| rows::schedule(&row))
+        .fetch_all(lent.connection())
+        .await
+        .map_err(&failed)?;
+    lent.give_back().await.map_err(&failed)?;
+    Ok(found)
 }
 
 pub(super) async fn next_ticks(
@@ -85,13 +124,15 @@ pub(super) async fn next_ticks(
 ) -> Result<Vec<NextTick>> {
     let failed = failed_to("read the next ticks");
     let mut lent = dedicated.lend().await.map_err(&failed)?;
-    let ticks = sqlx::query(statements.next_ticks.text())
+    let ticks = statements
+        .next_ticks
+        .query(lent.route())
         .bind(kinds)
         .try_map(|row| rows::next_tick(&row))
         .fetch_all(lent.connection())
         .await
         .map_err(&failed)?;
-    lent.give_back();
+    lent.give_back().await.map_err(&failed)?;
     Ok(ticks)
 }
 
@@ -102,7 +143,9 @@ pub(super) async fn tick(
 ) -> Result<Option<JobId>> {
     let failed = failed_to("enqueue a scheduled job");
     let mut lent = dedicated.lend().await.map_err(&failed)?;
-    let id = sqlx::query(statements.tick.text())
+    let id = statements
+        .tick
+        .query(lent.route())
         .bind(tick.job.kind.as_ref())
         .bind(tick.due)
         .bind(tick.next)
@@ -114,6 +157,6 @@ pub(super) async fn tick(
         .fetch_optional(lent.connection())
         .await
         .map_err(&failed)?;
-    lent.give_back();
+    lent.give_back().await.map_err(&failed)?;
     Ok(id)
 }

@@ -2,26 +2,13 @@
 
 use std::time::Duration;
 
-use sqlx::{
-    Connection as _, PgConnection, Row as _,
-    postgres::{PgRow, PgTransaction},
-};
+use sqlx::{Row as _, postgres::PgRow};
 
-use super::{PostgresStore, claim, failed_to, key_columns, rows};
+use super::{PostgresStore, claim, dedicated::Lent, failed_to, key_columns, rows};
 use crate::{
     error::Result,
     store::{ClaimKey, Crash, Holds, SessionId, Store as _},
 };
-
-/// Each statement has a snapshot of its own, whatever the database has for a default; may read
-/// the whole table; and keeps its locks for a few seconds only if the worker is cut off.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; \
-                     SET LOCAL statement_timeout = '10min'; \
-                     SET LOCAL idle_in_transaction_session_timeout = '10s'";
-
-async fn begin(connection: &mut PgConnection) -> sqlx::Result<PgTransaction<'_>> {
-    connection.begin_with(BEGIN).await
-}
 
 pub(super) async fn open(
     store: &PostgresStore,
@@ -30,14 +17,17 @@ pub(super) async fn open(
 ) -> Result<SessionId> {
     let failed = failed_to("open a session");
     let mut lent = store.lease().lend().await.map_err(&failed)?;
-    let session = sqlx::query(store.statements.open_session.text())
+    let session = store
+        .statements
+        .open_session
+        .query(lent.route())
         .bind(worker)
         .bind(lease.as_secs_f64())
         .try_map(|row: PgRow| row.try_get("id").map(SessionId))
         .fetch_one(lent.connection())
         .await
         .map_err(&failed)?;
-    lent.give_back();
+    lent.give_back().await.map_err(&failed)?;
     Ok(session)
 }
 
@@ -48,13 +38,16 @@ pub(super) async fn renew(
 ) -> Result<bool> {
     let failed = failed_to("renew the session");
     let mut lent = store.lease().lend().await.map_err(&failed)?;
-    let renewed = sqlx::query(store.statements.renew_session.text())
+    let renewed = store
+        .statements
+        .renew_session
+        .query(lent.route())
         .bind(session.0)
         .bind(lease.as_secs_f64())
         .execute(lent.connection())
         .await
         .map_err(&failed)?;
-    lent.give_back();
+    lent.give_back().await.map_err(&failed)?;
     Ok(renewed.rows_affected() == 1)
 }
 
@@ -69,29 +62,32 @@ pub(super) async fn close(
     let mut lent = store.control().lend().await.map_err(&failed)?;
     if let Holds::Only(held) = holds {
         let (ids, claim_numbers) = key_columns(held);
-        sqlx::query(store.statements.give_back.text())
+        store
+            .statements
+            .give_back
+            .query(lent.route())
             .bind(session.0)
             .bind(ids)
             .bind(claim_numbers)
             .execute(lent.connection())
             .await
             .map_err(&failed)?;
-        lent.give_back();
+        lent.give_back().await.map_err(&failed)?;
         return Ok(());
     }
-    let mut transaction = begin(lent.connection()).await.map_err(&failed)?;
+    lent.begin().await.map_err(&failed)?;
     for statement in [
         &store.statements.lock_session,
         &store.statements.close_session,
     ] {
-        sqlx::query(statement.text())
+        statement
+            .query(lent.route())
             .bind(session.0)
-            .execute(&mut *transaction)
+            .execute(lent.connection())
             .await
             .map_err(&failed)?;
     }
-    transaction.commit().await.map_err(&failed)?;
-    lent.give_back();
+    lent.give_back().await.map_err(&failed)?;
     Ok(())
 }
 
@@ -99,25 +95,27 @@ pub(super) async fn rescue(store: &PostgresStore) -> Result<Vec<Crash>> {
     let failed = failed_to("rescue jobs");
     let mut lent = store.control().lend().await.map_err(&failed)?;
     // Without a transaction it locks nothing, and nearly always there is nothing.
-    let found = expired(store, lent.connection()).await.map_err(&failed)?;
+    let found = expired(store, &mut lent).await.map_err(&failed)?;
     if found.is_empty() {
-        lent.give_back();
+        lent.give_back().await.map_err(&failed)?;
         return Ok(Vec::new());
     }
-    let mut transaction = begin(lent.connection()).await.map_err(&failed)?;
-    let expired = expired(store, &mut transaction).await.map_err(&failed)?;
+    lent.begin().await.map_err(&failed)?;
+    let expired = expired(store, &mut lent).await.map_err(&failed)?;
     let crashes = if expired.is_empty() {
         Vec::new()
     } else {
-        sqlx::query(store.statements.rescue.text())
+        store
+            .statements
+            .rescue
+            .query(lent.route())
             .bind(&expired)
             .try_map(|row| rows::crash(&row))
-            .fetch_all(&mut *transaction)
+            .fetch_all(lent.connection())
             .await
             .map_err(&failed)?
     };
-    transaction.commit().await.map_err(&failed)?;
-    lent.give_back();
+    lent.give_back().await.map_err(&failed)?;
     if !expired.is_empty() {
         // The last claim of a worker that died may have been rolled back, after others had
         // passed its jobs by.
@@ -126,10 +124,13 @@ pub(super) async fn rescue(store: &PostgresStore) -> Result<Vec<Crash>> {
     Ok(crashes)
 }
 
-async fn expired(store: &PostgresStore, connection: &mut PgConnection) -> sqlx::Result<Vec<i64>> {
-    sqlx::query(store.statements.expired_sessions.text())
+async fn expired(store: &PostgresStore, lent: &mut Lent<'_>) -> sqlx::Result<Vec<i64>> {
+    store
+        .statements
+        .expired_sessions
+        .query(lent.route())
         .try_map(|row: PgRow| row.try_get("id"))
-        .fetch_all(connection)
+        .fetch_all(lent.connection())
         .await
 }
 
@@ -141,20 +142,25 @@ pub(super) async fn reconcile(
     let failed = failed_to("reconcile the session");
     let (ids, claim_numbers) = key_columns(known);
     let mut lent = store.control().lend().await.map_err(&failed)?;
-    let mut transaction = begin(lent.connection()).await.map_err(&failed)?;
-    sqlx::query(store.statements.lock_session.text())
+    lent.begin().await.map_err(&failed)?;
+    store
+        .statements
+        .lock_session
+        .query(lent.route())
         .bind(session.0)
-        .execute(&mut *transaction)
+        .execute(lent.connection())
         .await
         .map_err(&failed)?;
-    let given_back = sqlx::query(store.statements.reconcile.text())
+    let given_back = store
+        .statements
+        .reconcile
+        .query(lent.route())
         .bind(session.0)
         .bind(ids)
         .bind(claim_numbers)
-        .fetch_all(&mut *transaction)
+        .fetch_all(lent.connection())
         .await
         .map_err(&failed)?;
-    transaction.commit().await.map_err(&failed)?;
-    lent.give_back();
+    lent.give_back().await.map_err(&failed)?;
     Ok(given_back.len() as u64)
 }

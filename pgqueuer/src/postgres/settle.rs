@@ -3,9 +3,14 @@
 use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use foldhash::{HashMap, HashSet, HashSetExt as _};
-use sqlx::{PgConnection, types::Json};
+use sqlx::types::Json;
 
-use super::{dedicated::Dedicated, failure::failed_to, place, rows, statements::Statements};
+use super::{
+    dedicated::{Dedicated, Lent},
+    failure::failed_to,
+    place, rows,
+    statements::Statements,
+};
 use crate::{
     error::Result,
     job::JobId,
@@ -101,21 +106,23 @@ pub(super) async fn settle(
     let ended = ended(&firsts, at_place);
     let kept = kept(&firsts);
 
-    let mut lent = dedicated.lend().await.map_err(failed_to("end jobs"))?;
-    let connection = lent.connection();
-    let mut settled = end(connection, statements, session, &ended).await?;
+    let failed = failed_to("end jobs");
+    let mut lent = dedicated.lend().await.map_err(&failed)?;
+    let mut settled = end(&mut lent, statements, session, &ended).await?;
     let ending: usize = ended.iter().map(|it| it.places.len()).sum();
     if settled.len() < ending {
         let is_left = |it: &&Settlement| {
             matches!(it.disposition, Disposition::End { .. }) && !settled.contains(&it.key)
         };
         let left: Vec<Settlement> = firsts.iter().filter(is_left).cloned().collect();
-        let places = find_places(connection, statements, session, &left).await?;
+        let places = find_places(&mut lent, statements, session, &left).await?;
         let moved = self::ended(&left, |it| places.get(&it.key.id).copied());
-        settled.extend(end(connection, statements, session, &moved).await?);
+        settled.extend(end(&mut lent, statements, session, &moved).await?);
     }
     if !kept.keys.ids.is_empty() {
-        let keys = sqlx::query(statements.settle_keep.text())
+        let keys = statements
+            .settle_keep
+            .query(lent.route())
             .bind(session.0)
             .bind(&kept.keys.ids)
             .bind(&kept.keys.claim_numbers)
@@ -124,12 +131,12 @@ pub(super) async fn settle(
             .bind(&kept.given_back)
             .bind(kept.failures.column())
             .try_map(|row| rows::claim_key(&row))
-            .fetch_all(connection)
+            .fetch_all(lent.connection())
             .await
             .map_err(failed_to("keep jobs"))?;
         settled.extend(keys);
     }
-    lent.give_back();
+    lent.give_back().await.map_err(&failed)?;
     if settled.len() == firsts.len() {
         return Ok(Vec::new());
     }
@@ -140,11 +147,11 @@ pub(super) async fn settle(
 /// Makes the connection, and has the server prepare and plan what the first results will need, by
 /// ending nothing.
 pub(super) async fn warm_up(dedicated: &Dedicated, statements: &Statements) -> Result<()> {
-    let mut lent = dedicated.lend().await.map_err(failed_to("end jobs"))?;
+    let failed = failed_to("end jobs");
+    let mut lent = dedicated.lend().await.map_err(&failed)?;
     let nothing = [Ended::new(Ending::Completed, Duration::from_secs(1))];
-    end(lent.connection(), statements, SessionId(0), &nothing).await?;
-    lent.give_back();
-    Ok(())
+    end(&mut lent, statements, SessionId(0), &nothing).await?;
+    lent.give_back().await.map_err(&failed)
 }
 
 /// Of each claim the first: a statement that finds a row twice takes either.
@@ -211,7 +218,7 @@ fn kept(settlements: &[Settlement]) -> Kept<'_> {
 
 /// Returns which were ended: those that the session holds, and that are where they were.
 async fn end(
-    connection: &mut PgConnection,
+    lent: &mut Lent<'_>,
     statements: &Statements,
     session: SessionId,
     ways: &[Ended<'_>],
@@ -223,7 +230,8 @@ async fn end(
             true => &statements.settle_end,
             false => &statements.settle_unrecorded,
         };
-        let mut query = sqlx::query(statement.text())
+        let mut query = statement
+            .query(lent.route())
             .bind(session.0)
             .bind(&way.places)
             .bind(&way.keys.ids)
@@ -237,7 +245,7 @@ async fn end(
         }
         let keys = query
             .try_map(|row| rows::claim_keys(&row))
-            .fetch_one(&mut *connection)
+            .fetch_one(lent.connection())
             .await
             .map_err(failed_to("end jobs"))?;
         settled.extend(keys);
@@ -246,17 +254,19 @@ async fn end(
 }
 
 async fn find_places(
-    connection: &mut PgConnection,
+    lent: &mut Lent<'_>,
     statements: &Statements,
     session: SessionId,
     settlements: &[Settlement],
 ) -> Result<HashMap<JobId, Place>> {
     let ids: Vec<i64> = settlements.iter().map(|it| it.key.id.as_i64()).collect();
-    let found = sqlx::query(statements.find_places.text())
+    let found = statements
+        .find_places
+        .query(lent.route())
         .bind(session.0)
         .bind(ids)
         .try_map(|row| rows::job_place(&row))
-        .fetch_all(connection)
+        .fetch_all(lent.connection())
         .await
         .map_err(failed_to("end jobs"))?;
     Ok(found.into_iter().collect())

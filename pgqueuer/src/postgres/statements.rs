@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, LazyLock};
 
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, Postgres, postgres::PgArguments, query::Query};
 
-use super::schema_name::SchemaName;
+use super::{purpose::Setting, route::Route, schema_name::SchemaName};
 
 /// One SQL text. Cloning is cheap, and the text stays the same, so that prepared
 /// statements are found again.
@@ -20,6 +20,20 @@ impl Statement {
     // and quoted. This is the one place that may say `AssertSqlSafe`.
     pub(super) fn text(&self) -> AssertSqlSafe<Arc<str>> {
         AssertSqlSafe(Arc::clone(&self.0))
+    }
+
+    /// The statement, to be prepared once for each connection; or each time, where nobody knows
+    /// which session that was.
+    pub(super) fn query<'q>(&self, route: Route) -> Query<'q, Postgres, PgArguments> {
+        sqlx::query(self.text()).persistent(route == Route::Direct)
+    }
+
+    /// To be prepared by the server and forgotten again.
+    pub(super) fn check(&self) -> AssertSqlSafe<String> {
+        let text = &self.0;
+        AssertSqlSafe(format!(
+            "PREPARE pgqueuer_check AS\n{text}\nDEALLOCATE pgqueuer_check;\n"
+        ))
     }
 }
 
@@ -41,15 +55,10 @@ macro_rules! statements {
                 }
             }
 
-            /// All of them in one text, to be prepared by the server and forgotten again.
+            /// All of them in one text.
             pub(super) fn check(&self) -> AssertSqlSafe<String> {
-                let mut text = String::new();
-                for (_, statement) in self.all() {
-                    text.push_str("PREPARE pgqueuer_check AS\n");
-                    text.push_str(&statement.0);
-                    text.push_str("\nDEALLOCATE pgqueuer_check;\n");
-                }
-                AssertSqlSafe(text)
+                let checks = self.all().into_iter().map(|(_, statement)| statement.check().0);
+                AssertSqlSafe(checks.collect())
             }
 
             /// All of them, with their names.
@@ -101,6 +110,8 @@ statements! {
     takes_writes,
     get_job,
     count_jobs,
+    route,
+    server_life,
 }
 
 impl Statements {
@@ -109,5 +120,16 @@ impl Statements {
         static DEFAULT: LazyLock<Statements> =
             LazyLock::new(|| Statements::render(&SchemaName::default()));
         &DEFAULT
+    }
+
+    /// Begins a transaction behind a pooler, with settings for it alone, and asks for the life of
+    /// the server. All in one round trip.
+    pub(super) fn begin(&self, settings: &[Setting]) -> AssertSqlSafe<String> {
+        let set = |(name, value): &Setting| format!("SET LOCAL {name} = '{value}'; ");
+        let settings: String = settings.iter().map(set).collect();
+        let life = &self.server_life.0;
+        AssertSqlSafe(format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED; {settings}\n{life}"
+        ))
     }
 }

@@ -3,9 +3,14 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::{PgConnection, PgPool, Row as _, postgres::PgRow, postgres::PgTransaction};
+use sqlx::{PgConnection, Row as _, postgres::PgRow, postgres::PgTransaction};
 
-use super::{failure::failed_to, statements::Statement, statements::Statements};
+use super::{
+    application::ApplicationPool,
+    failure::failed_to,
+    route::Route,
+    statements::{Statement, Statements},
+};
 use crate::{
     error::Result,
     store::{ClaimKey, SessionId, Work},
@@ -15,17 +20,18 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct PostgresWork {
     transaction: PgTransaction<'static>,
+    route: Route,
     complete: Statement,
 }
 
 impl PostgresWork {
-    pub(super) async fn begin(pool: &PgPool, statements: &Statements) -> Result<Self> {
-        let transaction = pool
-            .begin()
-            .await
-            .map_err(failed_to("begin the transaction of a handler"))?;
+    pub(super) async fn begin(pool: &ApplicationPool, statements: &Statements) -> Result<Self> {
+        let failed = failed_to("begin the transaction of a handler");
+        let route = pool.route().await.map_err(&failed)?;
+        let transaction = pool.pool().begin().await.map_err(&failed)?;
         Ok(Self {
             transaction,
+            route,
             complete: statements.complete.clone(),
         })
     }
@@ -48,7 +54,9 @@ impl Work for PostgresWork {
         retain: Duration,
     ) -> Result<bool> {
         let failed = failed_to("complete a job in the transaction of its handler");
-        let completed: i64 = sqlx::query(self.complete.text())
+        let completed: i64 = self
+            .complete
+            .query(self.route)
             .bind(session.0)
             .bind(key.id.as_i64())
             .bind(key.claim_number)

@@ -9,5 +9,6 @@ mod odd_rows;
 mod own_transactions;
 mod places;
 mod plans;
+mod pooled;
 mod ringing;
 mod statements;

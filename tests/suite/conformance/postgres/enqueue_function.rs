@@ -26,7 +26,6 @@ postgres_only! {
     takes_no_delay_for_now,
     takes_headers,
     keeps_text_as_it_is,
-    rings_the_bell,
     works_in_a_trigger,
     refuses_a_kind_that_is_empty_or_too_long,
     refuses_a_kind_with_white_space,
@@ -36,6 +35,11 @@ postgres_only! {
     refuses_a_priority_out_of_range,
     refuses_headers_that_are_no_texts,
     refuses_a_payload_over_the_limit,
+}
+
+postgres_only! {
+    on_postgres, not_pooled("LISTEN"):
+    rings_the_bell,
 }
 
 /// Calls the function with these arguments, written in SQL.

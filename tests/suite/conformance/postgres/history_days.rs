@@ -27,10 +27,14 @@ postgres_only! {
     are_tended_by_one_at_a_time,
     are_tended_by_many_at_once,
     do_not_wait_for_those_who_read_for_long,
-    are_tended_by_a_role_that_may_not_create_tables,
-    are_tended_by_nobody_who_was_not_granted_it,
     are_removed_with_the_schema,
     are_begun_by_a_worker_before_its_first_result,
+}
+
+postgres_only! {
+    on_postgres, not_pooled("settings of a session"):
+    are_tended_by_a_role_that_may_not_create_tables,
+    are_tended_by_nobody_who_was_not_granted_it,
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);

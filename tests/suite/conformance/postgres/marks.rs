@@ -22,8 +22,12 @@ postgres_only! {
     stay_where_they_are_for_a_session_that_is_over,
     bring_back_a_job_that_was_passed_by,
     are_shared_with_later_workers,
-    ring_for_nobody_who_is_awake,
     wait_for_those_who_were_writing,
+}
+
+postgres_only! {
+    on_postgres, not_pooled("LISTEN"):
+    ring_for_nobody_who_is_awake,
 }
 
 /// Claims and settles everything, again and again, so that all marks move on.

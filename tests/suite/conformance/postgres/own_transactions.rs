@@ -31,7 +31,8 @@ postgres_only! {
 
 /// Writes a line, and says how it went on.
 async fn write(tx: &mut Tx, line: &str) -> sqlx::Result<()> {
-    let insert = sqlx::query("INSERT INTO public.lines VALUES ($1)");
+    // Nothing stays prepared behind a pooler.
+    let insert = sqlx::query("INSERT INTO public.lines VALUES ($1)").persistent(false);
     insert.bind(line).execute(&mut **tx).await?;
     Ok(())
 }
@@ -253,16 +254,21 @@ async fn hog(pool: State<PgPool>) -> Result<(), BoxError> {
 }
 
 async fn cost_no_attempt_when_they_cannot_begin(database: &Database) {
-    let options = database.pool().connect_options().as_ref().clone();
     let pool = PgPoolOptions::new()
         .max_connections(1)
         .acquire_timeout(Duration::from_millis(100))
-        .connect_with(options);
+        .connect_with(database.options.clone());
     let pgq = PgQueuer::new(pool.await.unwrap());
     Hog {}.enqueue(&pgq).await.unwrap();
 
     let worker = pgq.worker().only_registered();
-    let worker = worker.register::<Hog>().register::<Pay>().build().unwrap();
+    let worker = worker.register::<Hog>().register::<Pay>();
+    // In time, also where no bell rings.
+    let often = Duration::from_millis(50);
+    let worker = worker
+        .configure(|it| it.poll_interval = often)
+        .build()
+        .unwrap();
     let report = worker.drain().await.unwrap();
 
     assert!(report.given_back >= 1, "{report:?}");

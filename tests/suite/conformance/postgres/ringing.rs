@@ -13,7 +13,7 @@ use crate::{
 };
 
 postgres_only! {
-    on_postgres:
+    on_postgres, not_pooled("LISTEN"):
     is_asked_for_by_an_idle_worker_and_declined_by_a_busy_one,
     is_waited_for_as_long_as_somebody_writes,
 }

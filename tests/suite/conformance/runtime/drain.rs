@@ -15,6 +15,7 @@ runtime_cases! {
     runs_every_job_once,
     runs_thousands_of_jobs_once_each,
     shares_the_jobs_with_other_workers,
+    begins_when_others_on_the_handle_do,
     runs_what_handlers_enqueue,
     ends_only_when_nothing_is_left,
     leaves_what_is_not_due,
@@ -55,6 +56,17 @@ async fn before_the_deploy(number: u32) {
 #[job(aliases = ["old_name"], max_attempts = 3, on_failure = "discard", queue = "notes")]
 async fn new_name(number: u32, journal: State<Journal>) {
     journal.note(number.to_string());
+}
+
+/// Their connections are those of the handle.
+async fn begins_when_others_on_the_handle_do(pgq: &PgQueuer) {
+    let journal = Journal::default();
+    Note { number: 1 }.enqueue(pgq).await.unwrap();
+
+    let drains = (0..10).map(|_| drain(worker(pgq, &journal).register::<Note>()));
+    let reports = futures_util::future::join_all(drains).await;
+
+    assert_eq!(reports.iter().map(|it| it.completed).sum::<u64>(), 1);
 }
 
 #[job(retain = "0s")]

@@ -24,6 +24,10 @@ runtime_cases! {
     enqueue_for_later,
     enqueue_for_a_time,
     keep_the_last_of_two_times,
+}
+
+runtime_cases! {
+    not_pooled("LISTEN"):
     wake_an_idle_worker,
 }
 
@@ -181,15 +185,20 @@ async fn wake_an_idle_worker(pgq: &PgQueuer) {
 }
 
 async fn enqueue_to_a_pool(database: &Database) {
-    Note { number: 1 }.enqueue(database.pool()).await.unwrap();
+    Note { number: 1 }
+        .enqueue(database.application())
+        .await
+        .unwrap();
     let more = [2, 3].map(|number| Note { number });
-    Note::enqueue_many(database.pool(), more).await.unwrap();
+    Note::enqueue_many(database.application(), more)
+        .await
+        .unwrap();
 
     assert_eq!(lines_after_a_drain(&database.pgq).await, ["1", "2", "3"]);
 }
 
 async fn enqueue_to_a_connection(database: &Database) {
-    let mut connection = database.pool().acquire().await.unwrap();
+    let mut connection = database.application().acquire().await.unwrap();
 
     Note { number: 1 }.enqueue(&mut *connection).await.unwrap();
     let mut alone = sqlx::PgConnection::connect_with(&database.options)
@@ -201,7 +210,7 @@ async fn enqueue_to_a_connection(database: &Database) {
 }
 
 async fn enqueue_in_a_transaction(database: &Database) {
-    let mut transaction = database.pool().begin().await.unwrap();
+    let mut transaction = database.application().begin().await.unwrap();
     let first = Note { number: 1 }.enqueue(&mut transaction).await.unwrap();
     Note { number: 2 }.enqueue(&mut *transaction).await.unwrap();
 
@@ -213,7 +222,7 @@ async fn enqueue_in_a_transaction(database: &Database) {
 }
 
 async fn enqueue_nothing_if_it_is_rolled_back(database: &Database) {
-    let mut transaction = database.pool().begin().await.unwrap();
+    let mut transaction = database.application().begin().await.unwrap();
     let id = Note { number: 1 }.enqueue(&mut transaction).await.unwrap();
 
     transaction.rollback().await.unwrap();
@@ -226,7 +235,7 @@ async fn enqueue_nothing_if_a_batch_fails(database: &Database) {
     let fine = Note { number: 1 }.options();
     let wrong = Note { number: 2 }.options().delay("nonsense");
 
-    let enqueued = pgqueuer::enqueue_many(database.pool(), [fine, wrong]).await;
+    let enqueued = pgqueuer::enqueue_many(database.application(), [fine, wrong]).await;
 
     assert!(enqueued.is_err());
     assert_eq!(database.pgq.count_jobs().await.unwrap(), Default::default());
@@ -235,7 +244,9 @@ async fn enqueue_nothing_if_a_batch_fails(database: &Database) {
 async fn enqueue_a_stream_to_a_pool(database: &Database) {
     let notes = stream::iter((1..=1001).map(|number| Note { number }));
 
-    let count = Note::enqueue_stream(database.pool(), notes).await.unwrap();
+    let count = Note::enqueue_stream(database.application(), notes)
+        .await
+        .unwrap();
 
     assert_eq!(count, 1001);
     assert_eq!(lines_after_a_drain(&database.pgq).await.len(), 1001);
@@ -244,7 +255,7 @@ async fn enqueue_a_stream_to_a_pool(database: &Database) {
 async fn enqueue_a_stream_in_a_transaction(database: &Database) {
     for is_kept in [false, true] {
         let notes = stream::iter((1..=1001).map(|number| Note { number }));
-        let mut transaction = database.pool().begin().await.unwrap();
+        let mut transaction = database.application().begin().await.unwrap();
         Note::enqueue_stream(&mut transaction, notes).await.unwrap();
         let before = database.pgq.count_jobs().await.unwrap();
         if is_kept {
@@ -262,7 +273,7 @@ async fn enqueue_a_stream_in_a_transaction(database: &Database) {
 async fn enqueue_many_in_a_transaction(database: &Database) {
     for is_kept in [false, true] {
         let notes = (1..=1500).map(|number| Note { number });
-        let mut transaction = database.pool().begin().await.unwrap();
+        let mut transaction = database.application().begin().await.unwrap();
         Note::enqueue_many(&mut transaction, notes).await.unwrap();
         // The connection is as good as before.
         Note { number: 1501 }

@@ -11,6 +11,7 @@ use crate::support::{
 };
 
 store_cases! {
+    not_pooled("LISTEN"):
     rings_when_a_job_is_enqueued,
     rings_when_a_job_is_promoted,
     rings_when_a_job_runs_again,

@@ -19,7 +19,6 @@ store_cases! {
     takes_an_empty_list,
     takes_ten_thousand_jobs_in_one_call,
     keeps_each_of_many_payloads,
-    wakes_workers_for_many_jobs,
     makes_a_job_without_a_time_available,
     makes_a_job_with_a_delay_scheduled,
     makes_a_job_without_delay_available,
@@ -31,6 +30,11 @@ store_cases! {
     keeps_the_headers,
     keeps_the_extreme_priorities,
     stamps_the_time_of_the_store,
+}
+
+store_cases! {
+    not_pooled("LISTEN"):
+    wakes_workers_for_many_jobs,
 }
 
 async fn gives_ids_in_the_order_of_the_jobs(store: &dyn Store) {

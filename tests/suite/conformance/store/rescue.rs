@@ -36,6 +36,10 @@ store_cases! {
 postgres_only! {
     on_postgres:
     leaves_a_session_that_is_claiming,
+}
+
+postgres_only! {
+    on_postgres, not_pooled("settings of a session"):
     loses_nothing_that_is_claimed_meanwhile,
 }
 
