@@ -233,7 +233,7 @@ fn a_hostile_length_is_refused_without_allocating() {
 /// Two levels a comment: itself and the list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Comment {
-    replies: Vec<Comment>,
+    replies: Vec<Self>,
 }
 
 impl Comment {
