@@ -261,7 +261,7 @@ fn items(list: &str) -> Vec<String> {
 /// `host:port`, `[address]:port`, or without the port.
 fn split_port(item: &str) -> (&str, &str) {
     let bracketed = item.strip_prefix('[').and_then(|it| it.split_once(']'));
-    match bracketed {
+    match bracketed.filter(|(address, _)| address.contains(':')) {
         Some((address, rest)) => (address, rest.strip_prefix(':').unwrap_or(rest)),
         None => item.split_once(':').unwrap_or((item, "")),
     }
@@ -269,7 +269,7 @@ fn split_port(item: &str) -> (&str, &str) {
 
 fn without_brackets(host: &str) -> &str {
     let inner = host.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
-    inner.unwrap_or(host)
+    inner.filter(|it| it.contains(':')).unwrap_or(host)
 }
 
 /// As a URL has a host: the slashes of a folder encoded, an IPv6 address in brackets. What is
