@@ -262,8 +262,10 @@ fn items(list: &str) -> Vec<String> {
 fn split_port(item: &str) -> (&str, &str) {
     let bracketed = item.strip_prefix('[').and_then(|it| it.split_once(']'));
     match bracketed.filter(|(address, _)| address.contains(':')) {
-        Some((address, rest)) => (address, rest.strip_prefix(':').unwrap_or(rest)),
-        None => item.split_once(':').unwrap_or((item, "")),
+        Some((address, rest)) if rest.is_empty() || rest.starts_with(':') => {
+            (address, rest.trim_start_matches(':'))
+        }
+        _ => item.split_once(':').unwrap_or((item, "")),
     }
 }
 
