@@ -58,11 +58,27 @@ impl Hosts {
 
 /// Host and port, or the folder of the socket and port.
 pub(super) fn address(options: &PgConnectOptions) -> String {
-    let host = options.get_socket().map_or_else(
-        || options.get_host().to_owned(),
-        |it| it.display().to_string(),
-    );
-    format!("{host}:{}", options.get_port())
+    let port = options.get_port();
+    match (options.get_socket(), options.get_host()) {
+        (Some(folder), _) => format!("{}:{port}", folder.display()),
+        (None, ipv6) if ipv6.contains(':') => format!("[{ipv6}]:{port}"),
+        (None, host) => format!("{host}:{port}"),
+    }
+}
+
+/// Has sqlx parse the URL of one host.
+fn parse(url: &str) -> Result<PgConnectOptions> {
+    let options: PgConnectOptions = url.parse().map_err(|error: sqlx::Error| {
+        Error::config("the database URL is not valid; write postgres://user:password@host/database")
+            .because(error)
+    })?;
+    // sqlx leaves the brackets on, and then looks for a host of that name.
+    let host = without_brackets(options.get_host()).to_owned();
+    Ok(if host == options.get_host() {
+        options
+    } else {
+        options.host(&host)
+    })
 }
 
 impl From<PgConnectOptions> for Hosts {
@@ -79,14 +95,6 @@ impl FromStr for Hosts {
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) if it is no URL of PostgreSQL, or asks for
     /// something that is not supported. No part of the URL is in the message.
     fn from_str(url: &str) -> Result<Self> {
-        let parse = |url: &str| {
-            url.parse().map_err(|error: sqlx::Error| {
-                Error::config(
-                    "the database URL is not valid; write postgres://user:password@host/database",
-                )
-                .because(error)
-            })
-        };
         match Parts::of(url) {
             Some(parts) if parts.name_several() => {
                 let urls = parts.urls()?;
