@@ -67,7 +67,9 @@ impl Database {
         loop {
             let Ok(answer) = timeout_at(deadline, options.connect()).await else {
                 let seconds = CONNECT_LIMIT.as_secs();
-                return Err(failure(options).because(format!("no answer within {seconds} s")));
+                return Err(self
+                    .failure(options)
+                    .because(format!("no answer within {seconds} s")));
             };
             match answer {
                 Ok(connection) => {
@@ -78,31 +80,19 @@ impl Database {
                 Err(error) => {
                     let may_be_starting = if_refused == IfRefused::TryAgain && is_starting(&error);
                     if !may_be_starting || Instant::now() > deadline {
-                        return Err(failure(options).because(error));
+                        return Err(self.failure(options).because(error));
                     }
                 }
             }
             sleep(Duration::from_millis(200)).await;
         }
     }
-}
 
-fn failure(options: &PgConnectOptions) -> Failure {
-    let host = options.get_socket().map_or_else(
-        || options.get_host().to_owned(),
-        |it| it.display().to_string(),
-    );
-    let database = options
-        .get_database()
-        .unwrap_or_else(|| options.get_username());
-    Failure::new(
-        ExitCode::CannotConnect,
-        format!(
-            "failed to connect to database \"{database}\" at {host}:{} as user \"{}\"",
-            options.get_port(),
-            options.get_username(),
-        ),
-    )
+    fn failure(&self, options: &PgConnectOptions) -> Failure {
+        let user = options.get_username();
+        let message = format!("failed to connect to {} as user \"{user}\"", self.hosts);
+        Failure::new(ExitCode::CannotConnect, message)
+    }
 }
 
 fn cannot_connect(error: Error) -> Failure {

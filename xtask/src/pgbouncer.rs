@@ -27,6 +27,7 @@ shift
 "$@" >"$log" 2>&1 </dev/null &
 read -r line
 kill $!
+wait
 "#;
 
 /// What becomes of settings that a client sends when it connects.

@@ -58,11 +58,27 @@ impl Hosts {
 
 /// Host and port, or the folder of the socket and port.
 pub(super) fn address(options: &PgConnectOptions) -> String {
-    let host = options.get_socket().map_or_else(
-        || options.get_host().to_owned(),
-        |it| it.display().to_string(),
-    );
-    format!("{host}:{}", options.get_port())
+    let port = options.get_port();
+    match (options.get_socket(), options.get_host()) {
+        (Some(folder), _) => format!("{}:{port}", folder.display()),
+        (None, ipv6) if ipv6.contains(':') => format!("[{ipv6}]:{port}"),
+        (None, host) => format!("{host}:{port}"),
+    }
+}
+
+/// Has sqlx parse the URL of one host.
+fn parse(url: &str) -> Result<PgConnectOptions> {
+    let options: PgConnectOptions = url.parse().map_err(|error: sqlx::Error| {
+        Error::config("the database URL is not valid; write postgres://user:password@host/database")
+            .because(error)
+    })?;
+    // sqlx leaves the brackets on, and then looks for a host of that name.
+    let host = without_brackets(options.get_host()).to_owned();
+    Ok(if host == options.get_host() {
+        options
+    } else {
+        options.host(&host)
+    })
 }
 
 impl From<PgConnectOptions> for Hosts {
@@ -79,14 +95,6 @@ impl FromStr for Hosts {
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) if it is no URL of PostgreSQL, or asks for
     /// something that is not supported. No part of the URL is in the message.
     fn from_str(url: &str) -> Result<Self> {
-        let parse = |url: &str| {
-            url.parse().map_err(|error: sqlx::Error| {
-                Error::config(
-                    "the database URL is not valid; write postgres://user:password@host/database",
-                )
-                .because(error)
-            })
-        };
         match Parts::of(url) {
             Some(parts) if parts.name_several() => {
                 let urls = parts.urls()?;
@@ -261,15 +269,17 @@ fn items(list: &str) -> Vec<String> {
 /// `host:port`, `[address]:port`, or without the port.
 fn split_port(item: &str) -> (&str, &str) {
     let bracketed = item.strip_prefix('[').and_then(|it| it.split_once(']'));
-    match bracketed {
-        Some((address, rest)) => (address, rest.strip_prefix(':').unwrap_or(rest)),
-        None => item.split_once(':').unwrap_or((item, "")),
+    match bracketed.filter(|(address, _)| address.contains(':')) {
+        Some((address, rest)) if rest.is_empty() || rest.starts_with(':') => {
+            (address, rest.trim_start_matches(':'))
+        }
+        _ => item.split_once(':').unwrap_or((item, "")),
     }
 }
 
 fn without_brackets(host: &str) -> &str {
     let inner = host.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
-    inner.unwrap_or(host)
+    inner.filter(|it| it.contains(':')).unwrap_or(host)
 }
 
 /// As a URL has a host: the slashes of a folder encoded, an IPv6 address in brackets. What is

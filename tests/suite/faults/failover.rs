@@ -7,7 +7,7 @@ use std::{
 };
 
 use pgqueuer::{ErrorKind, Hosts, Job as _, PgQueuer, SchemaName};
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, pool::PoolConnection};
 use throwaway_postgres::{Postgres, Shutdown};
 
 use super::{
@@ -88,6 +88,14 @@ fn kill(server: &Postgres) {
     let pid = server.pid().to_string();
     let killed = Command::new("kill").args(["-KILL", &pid]).status();
     assert!(killed.unwrap().success());
+}
+
+async fn take(stage: &Stage, count: usize) -> Vec<PoolConnection<sqlx::Postgres>> {
+    let mut taken = Vec::new();
+    for _ in 0..count {
+        taken.push(stage.pool.acquire().await.unwrap());
+    }
+    taken
 }
 
 /// Enqueues as a producer would: again and again, until it is done.
@@ -204,7 +212,11 @@ async fn a_worker_keeps_its_lease_when_the_primary_has_fallen_silent() {
     })
     .await;
 
+    // Others have the rest of the pool, and give it back when nobody answers any more.
+    let mut taken = take(&stage, 9).await;
+
     proxy.vanish();
+    taken.clear();
     let silent = Instant::now();
     pair.promote().await;
 
@@ -223,6 +235,7 @@ async fn a_worker_keeps_its_lease_when_the_primary_has_fallen_silent() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     stage.all_done_once().await;
+    take(&stage, 10).await;
     worker.stop().await;
 }
 

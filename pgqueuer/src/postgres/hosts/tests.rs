@@ -51,6 +51,15 @@ fn addresses_and_folders_are_hosts() {
     );
 }
 
+/// With brackets, it would be looked up as a name.
+#[test]
+fn an_ipv6_address_is_handed_on_without_brackets() {
+    for url in ["postgres://[::1]/db", "postgres://[::1],b/db"] {
+        let hosts: Hosts = url.parse().unwrap();
+        assert_eq!(hosts.first().get_host(), "::1", "{url}");
+    }
+}
+
 #[test]
 fn all_else_is_the_same_for_each() {
     let url = "postgres://u%40x:p%2C%40%2Fss@a,b:2/d%20b?sslmode=require\
@@ -74,7 +83,7 @@ fn one_host_is_left_to_sqlx() {
         "postgres://u:p,w@a:1/db?target_session_attrs=any",
         "postgres://u:p@/db?host=%2Frun&port=7",
         "postgres:///db?hostaddr=127.0.0.1",
-        "postgres://u:p,w@[::1]/d,b?options=-c%20search_path%3Da,b",
+        "postgres://u:p,w@a/d,b?options=-c%20search_path%3Da,b",
     ] {
         let Ok(theirs) = url.parse::<PgConnectOptions>() else {
             assert!(url.parse::<Hosts>().is_err(), "{url}");
