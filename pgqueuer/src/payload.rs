@@ -24,7 +24,7 @@
 //! languages send.
 
 mod binary;
-mod depth;
+mod bounds;
 mod frame;
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pgqueuer::store::{JobState, Store};
+use pgqueuer::{
+    Headers, JobRecord, MAX_NAME_LENGTH,
+    store::{JobState, Store},
+};
 use proptest::{
     prelude::*,
     test_runner::{Config, TestCaseError, TestRunner},
@@ -43,13 +46,17 @@ const CALL: &str = "SELECT pgqueuer.enqueue(
 /// What must stay as it was when a call is refused.
 const QUEUE: &str = "SELECT concat_ws(' ',
     (SELECT count(*) FROM pgqueuer.jobs), (SELECT count(*) FROM pgqueuer.lanes),
-    (SELECT count(*) FROM pgqueuer.kinds), (SELECT count(*) FROM pgqueuer.history))";
+    (SELECT count(*) FROM pgqueuer.kinds), (SELECT count(*) FROM pgqueuer.history),
+    (SELECT count(*) FROM pgqueuer.sessions), (SELECT count(*) FROM pgqueuer.schedules),
+    (SELECT count(*) FROM pgqueuer.minutes), (SELECT count(*) FROM pgqueuer.migrations))";
 
 fn calls() -> impl Strategy<Value = Call> {
     let kind = prop_oneof![
         4 => "[a-z_]{1,12}".prop_map(Some),
         1 => any::<String>().prop_map(Some),
         1 => "\\PC{1,200}".prop_map(Some),
+        // White space and control characters, of which some are not ASCII.
+        1 => "[a-z]{1,3}[\\s\\p{Cc}][a-z]{0,3}".prop_map(Some),
         1 => Just(None),
     ];
     let number = prop_oneof![
@@ -198,13 +205,37 @@ async fn queue(database: &Database) -> String {
     query.fetch_one(database.pool()).await.unwrap()
 }
 
+/// The function takes what the library would, and no more.
+fn is_as_called(record: &JobRecord, call: &Call) -> Result<(), TestCaseError> {
+    let kind = call.kind.as_deref().unwrap_or_default();
+    prop_assert_eq!(&record.kind, kind);
+    prop_assert!((1..=MAX_NAME_LENGTH).contains(&kind.chars().count()));
+    let is_name = |it: char| !it.is_whitespace() && !it.is_control();
+    prop_assert!(kind.chars().all(is_name), "{kind:?} is no name");
+
+    let priority = call.priority.as_deref().unwrap_or("0").trim().parse().ok();
+    prop_assert_eq!(Some(record.priority), priority);
+
+    // Of equal names, the last one counts, in JSON values only.
+    let headers = call.headers.as_deref().map(serde_json::from_str);
+    let headers: Option<serde_json::Value> = headers.transpose().map_err(failed)?;
+    let headers = headers.map(serde_json::from_value::<Headers>);
+    let headers = headers.transpose().map_err(failed)?.unwrap_or_default();
+    prop_assert_eq!(&record.headers, &headers);
+    Ok(())
+}
+
+fn failed(error: serde_json::Error) -> TestCaseError {
+    TestCaseError::fail(format!("these headers are accepted: {error}"))
+}
+
 /// What was enqueued can be looked up, and a worker can claim and end it.
 async fn read(database: &Database, call: &Call, id: i64) -> Result<(), TestCaseError> {
     let store: &dyn Store = database.store();
     let kind = call.kind.as_deref().unwrap_or_default();
     let record = store.get_job(id.into()).await.unwrap();
     let record = record.ok_or_else(|| TestCaseError::fail("the job is not there"))?;
-    prop_assert_eq!(&record.kind, kind);
+    is_as_called(&record, call)?;
     if record.state == JobState::Scheduled {
         let now = database.sql("UPDATE pgqueuer.jobs SET run_at = now() - interval '1 s'");
         sqlx::query(now).execute(database.pool()).await.unwrap();

@@ -3,9 +3,10 @@
 //! [`conformance`] says what a store and the runtime on top of it must do, and runs each
 //! case on both stores; [`model`] compares the two step by step. [`processes`] stops and kills
 //! real workers, `chaos` does so at random, `crash` crashes the server, `faults` has its other
-//! faults, [`cli`] runs the
-//! commands, [`any_call`] calls the SQL function with whatever there is, and [`ui`] has what the attributes refuse. [`backend`] makes a fresh queue for
-//! each case, [`support`] has the helpers, which return data: assertions stay in the cases.
+//! faults, [`cli`] runs the commands, [`any_call`] calls the SQL function with whatever there is,
+//! [`seeds`] tries what the fuzzers begin with, and [`ui`] has what the attributes refuse.
+//! [`backend`] makes a fresh queue for each case, [`support`] has the helpers, which return data:
+//! assertions stay in the cases.
 
 #![cfg(test)]
 
@@ -21,5 +22,6 @@ mod crash;
 mod faults;
 mod model;
 mod processes;
+mod seeds;
 mod support;
 mod ui;

@@ -1,6 +1,11 @@
 //! What is generated, as text. Whether it compiles and works is for the tests of the
 //! library; these show a change of the expansion to whoever makes it.
 
+#[path = "../../../tests/fuzz/src/properties/attributes.rs"]
+mod any_text;
+
+use std::fs;
+
 use proc_macro2::TokenStream;
 use quote::quote;
 
@@ -170,4 +175,18 @@ fn a_mistake_leaves_the_function_and_nothing_else() {
         fn cleanup(days: u32) {}
     };
     assert_expands(&expansion, &expected);
+}
+
+/// What the fuzzer begins with, without a fuzzer.
+#[test]
+fn any_text_is_a_job_or_errors() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fuzz/seeds/attributes");
+    let mut expanded = 0;
+    for seed in fs::read_dir(folder).unwrap() {
+        let seed = seed.unwrap().path();
+        // Shown if it fails.
+        println!("{}", seed.display());
+        expanded += any_text::check(&fs::read(seed).unwrap()).len();
+    }
+    assert!(expanded > 100, "only {expanded} are tokens");
 }

@@ -1,6 +1,8 @@
 //! bincode, and nowhere else: the crate is unmaintained, so this module is small
 //! enough to be replaced (`docs/decisions/0003-payloads.md`).
 
+use std::cell::Cell;
+
 use bincode::{
     config::{self, Config},
     enc::write::Writer,
@@ -8,7 +10,7 @@ use bincode::{
 };
 use serde::{Serialize, de::DeserializeSeed};
 
-use super::{MAX_PAYLOAD_BYTES, depth::Bounded};
+use super::{MAX_PAYLOAD_BYTES, bounds::Bounded};
 
 // The limit bounds what a hostile length prefix can make the decoder allocate.
 fn config() -> impl Config {
@@ -76,7 +78,9 @@ pub(super) fn decode<'de, S>(seed: S, bytes: &'de [u8]) -> Result<S::Value, Stri
 where
     S: DeserializeSeed<'de>,
 {
-    let (value, read) = bincode::serde::seed_decode_from_slice(Bounded::new(seed), bytes, config())
+    let entries = Cell::new(0);
+    let seed = Bounded::new(seed, &entries);
+    let (value, read) = bincode::serde::seed_decode_from_slice(seed, bytes, config())
         .map_err(|error| error.to_string())?;
     if read == bytes.len() {
         Ok(value)

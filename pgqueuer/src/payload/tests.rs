@@ -279,6 +279,36 @@ fn bottomless_nesting_is_refused_before_the_stack_is_full() {
 }
 
 #[test]
+fn a_list_of_what_takes_no_bytes_may_not_go_on_for_ever() {
+    let read = |value: &[u8]| {
+        let mut bytes = b"\x01\x05value\x01".to_vec();
+        bytes.extend_from_slice(&u32::try_from(value.len()).unwrap().to_le_bytes());
+        bytes.extend_from_slice(value);
+        let codec = Codec::Framed;
+        let read = Payload { codec, bytes }.decode::<One<Vec<Vec<()>>>>();
+        read.map(|it| it.value.len()).map_err(|it| it.to_string())
+    };
+    // One list of so many; or a thousand, of which the first has 30 million already.
+    let endless = [vec![1, 253], (1_u64 << 62).to_le_bytes().to_vec()].concat();
+    let thousand = [vec![252], 30_000_000_u32.to_le_bytes().to_vec()].concat();
+    let thousand = [vec![251, 232, 3], thousand.repeat(1000)].concat();
+
+    for hostile in [endless, thousand] {
+        let message = read(&hostile).unwrap_err();
+        assert!(message.contains("more than 33554432 entries"), "{message}");
+    }
+    comes_back(&vec![vec![(); 100_000]; 3]);
+}
+
+proptest! {
+    #[test]
+    fn floats_come_back_from_json_to_the_last_bit(value in prop::num::f64::NORMAL) {
+        let payload = Payload::json("one", &(value,)).unwrap();
+        prop_assert_eq!(payload.decode::<(f64,)>().unwrap().0, value);
+    }
+}
+
+#[test]
 fn a_newer_frame_is_refused_by_its_version() {
     let payload = Payload {
         codec: Codec::Framed,

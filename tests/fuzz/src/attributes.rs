@@ -1,10 +1,10 @@
-//! Whatever is written into `#[job(…)]` and `#[schedule(…)]`, and whatever function is below, the
-//! macro answers with code or with errors, and does not panic.
+//! See `properties/attributes.rs`. Here, errors must also say where, which only this build can see
+//! (`span-locations`).
 #![no_main]
-#![allow(dead_code, reason = "the entry points of the macro are not called from here")]
-
-use libfuzzer_sys::fuzz_target;
-use proc_macro2::TokenStream;
+#![allow(
+    dead_code,
+    reason = "the entry points of the macro are not called from here"
+)]
 
 // A macro crate cannot be linked, but its modules work on any tokens.
 #[path = "../../../pgqueuer-macros/src"]
@@ -16,26 +16,29 @@ mod macros {
     pub(crate) mod schedule;
     pub(crate) mod values;
 }
+#[path = "properties/attributes.rs"]
+mod properties;
+
 // Where they expect each other.
 use macros::{attribute, cron, errors, job, schedule, values};
+use proc_macro2::{TokenStream, TokenTree};
 
-const FUNCTION: &str = "async fn send_mail(user_id: i64, mailer: State<Mailer>) -> Result<(), Error> {}";
-
-fuzz_target!(|input: &str| {
-    // The options, and the function if there is one.
-    let (options, function) = input.split_once('\n').unwrap_or((input, FUNCTION));
-    let parsed = (options.parse::<TokenStream>(), function.parse::<TokenStream>());
-    let (Ok(options), Ok(function)) = parsed else {
-        return;
-    };
-    // What the compiler would not hand to a macro may come back as it is.
-    let is_function = syn::parse2::<syn::ItemFn>(function.clone()).is_ok();
-    for attribute in [job::Attribute::Job, job::Attribute::Schedule] {
-        let answer = job::transform(attribute, options.clone(), function.clone());
-        // An answer without errors is code.
-        if is_function && !answer.to_string().contains("compile_error") {
-            syn::parse2::<syn::File>(answer).expect("it is code");
-        }
-    }
+libfuzzer_sys::fuzz_target!(|input: &[u8]| {
+    properties::check(input)
+        .into_iter()
+        .for_each(errors_have_a_place);
 });
 
+/// An error is `::core::compile_error! { "…" }`, and shows where its text is.
+fn errors_have_a_place(answer: TokenStream) {
+    let mut tokens = answer.into_iter();
+    while tokens.by_ref().any(|it| it.to_string() == "compile_error") {
+        let (_, Some(TokenTree::Group(message))) = (tokens.next(), tokens.next()) else {
+            return;
+        };
+        let text = message.stream().to_string();
+        // What is missing is nowhere: the attribute itself is shown.
+        let is_nowhere = message.span().start().line == 0;
+        assert!(!is_nowhere || text.contains("needs a time"), "{text}");
+    }
+}

@@ -1,52 +1,88 @@
-//! How deep a value may be nested: a bound on the stack that decoding takes.
+//! How deep a value may be nested, and how many entries it may have: bounds on the stack and the
+//! time that decoding takes.
 //!
 //! An argument of a recursive type (`struct Comment { replies: Vec<Comment> }`) is decoded by
 //! recursion. One byte of bincode can open one more level, so that a small payload from elsewhere
 //! would overflow the stack, which ends the process: the worker, and all that it runs. JSON has the
 //! same bound in `serde_json`.
 //!
-//! This wraps a deserializer, and whatever that hands out, to count the levels.
+//! An entry of a list can take no bytes at all (`Vec<()>`), and ten bytes say that there are 2^62 of
+//! them. In JSON, each entry takes bytes.
+//!
+//! This wraps a deserializer, and whatever that hands out, to count both.
 
-use std::fmt;
+use std::{cell::Cell, fmt};
 
 use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
-/// The deepest nesting, as in `serde_json`.
-pub(super) const MAX_DEPTH: u8 = 128;
+use super::MAX_PAYLOAD_BYTES;
 
-/// Something of serde's, with the levels that are left below it.
-pub(super) struct Bounded<T> {
+/// The deepest nesting, as in `serde_json`.
+const MAX_DEPTH: u8 = 128;
+
+/// The entries that the lists and maps of one value may have together: as many as there can be
+/// if each takes a byte.
+const MAX_ENTRIES: usize = MAX_PAYLOAD_BYTES;
+
+/// Something of serde's, with the levels that are left below it, and the entries of the value.
+pub(super) struct Bounded<'a, T> {
     inner: T,
-    left: u8,
+    levels: u8,
+    entries: &'a Cell<usize>,
 }
 
-impl<T> Bounded<T> {
-    pub(super) fn new(inner: T) -> Self {
+impl<'a, T> Bounded<'a, T> {
+    /// The whole value, whose entries are counted in this cell, from zero.
+    pub(super) fn new(inner: T, entries: &'a Cell<usize>) -> Self {
+        let levels = MAX_DEPTH;
         Self {
             inner,
-            left: MAX_DEPTH,
+            levels,
+            entries,
         }
     }
 
-    fn with<U>(&self, inner: U) -> Bounded<U> {
-        let left = self.left;
-        Bounded { inner, left }
+    fn with<U>(&self, inner: U) -> Bounded<'a, U> {
+        let Self {
+            levels, entries, ..
+        } = *self;
+        Bounded {
+            inner,
+            levels,
+            entries,
+        }
     }
 
     /// One level further down.
-    fn below<U, E: Error>(&self, inner: U) -> Result<Bounded<U>, E> {
-        match self.left.checked_sub(1) {
-            Some(left) => Ok(Bounded { inner, left }),
+    fn below<U, E: Error>(&self, inner: U) -> Result<Bounded<'a, U>, E> {
+        match self.levels.checked_sub(1) {
+            Some(levels) => Ok(Bounded {
+                inner,
+                levels,
+                entries: self.entries,
+            }),
             None => Err(E::custom(format_args!(
                 "it is nested more than {MAX_DEPTH} levels deep"
             ))),
         }
     }
+
+    /// Notes a list of this length, before its first entry is decoded.
+    fn count<E: Error>(&self, length: Option<usize>) -> Result<(), E> {
+        let entries = self.entries.get().saturating_add(length.unwrap_or(0));
+        if entries > MAX_ENTRIES {
+            return Err(E::custom(format_args!(
+                "its lists have more than {MAX_ENTRIES} entries"
+            )));
+        }
+        self.entries.set(entries);
+        Ok(())
+    }
 }
 
-impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Bounded<S> {
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Bounded<'_, S> {
     type Value = S::Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<S::Value, D::Error> {
@@ -64,7 +100,7 @@ macro_rules! deserialize {
     };
 }
 
-impl<'de, D: Deserializer<'de>> Deserializer<'de> for Bounded<D> {
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for Bounded<'_, D> {
     type Error = D::Error;
 
     deserialize! {
@@ -78,16 +114,47 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Bounded<D> {
         deserialize_option()
         deserialize_unit() deserialize_unit_struct(name: &'static str)
         deserialize_newtype_struct(name: &'static str)
-        deserialize_seq() deserialize_tuple(length: usize)
+        deserialize_tuple(length: usize)
         deserialize_tuple_struct(name: &'static str, length: usize)
-        deserialize_map()
         deserialize_struct(name: &'static str, fields: &'static [&'static str])
         deserialize_enum(name: &'static str, variants: &'static [&'static str])
         deserialize_identifier() deserialize_ignored_any()
     }
 
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        let visitor = List(self.with(visitor));
+        self.inner.deserialize_seq(visitor)
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        let visitor = List(self.with(visitor));
+        self.inner.deserialize_map(visitor)
+    }
+
     fn is_human_readable(&self) -> bool {
         self.inner.is_human_readable()
+    }
+}
+
+/// A visitor whose entries are as many as the payload says. The type says it for a tuple or a
+/// struct.
+struct List<'a, V>(Bounded<'a, V>);
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for List<'_, V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.expecting(f)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<V::Value, A::Error> {
+        self.0.count(items.size_hint())?;
+        self.0.visit_seq(items)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<V::Value, A::Error> {
+        self.0.count(entries.size_hint())?;
+        self.0.visit_map(entries)
     }
 }
 
@@ -99,7 +166,7 @@ macro_rules! visit {
     };
 }
 
-impl<'de, V: Visitor<'de>> Visitor<'de> for Bounded<V> {
+impl<'de, V: Visitor<'de>> Visitor<'de> for Bounded<'_, V> {
     type Value = V::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -145,7 +212,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Bounded<V> {
     }
 }
 
-impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Bounded<A> {
+impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Bounded<'_, A> {
     type Error = A::Error;
 
     fn next_element_seed<S>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error>
@@ -161,7 +228,7 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Bounded<A> {
     }
 }
 
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for Bounded<A> {
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Bounded<'_, A> {
     type Error = A::Error;
 
     fn next_key_seed<S>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error>
@@ -185,22 +252,32 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Bounded<A> {
     }
 }
 
-impl<'de, A: EnumAccess<'de>> EnumAccess<'de> for Bounded<A> {
+impl<'a, 'de, A: EnumAccess<'de>> EnumAccess<'de> for Bounded<'a, A> {
     type Error = A::Error;
-    type Variant = Bounded<A::Variant>;
+    type Variant = Bounded<'a, A::Variant>;
 
     fn variant_seed<S>(self, seed: S) -> Result<(S::Value, Self::Variant), A::Error>
     where
         S: DeserializeSeed<'de>,
     {
-        let left = self.left;
-        let seed = self.with(seed);
-        let (value, inner) = self.inner.variant_seed(seed)?;
-        Ok((value, Bounded { inner, left }))
+        let Self {
+            inner,
+            levels,
+            entries,
+        } = self;
+        let (value, inner) = inner.variant_seed(seed)?;
+        Ok((
+            value,
+            Bounded {
+                inner,
+                levels,
+                entries,
+            },
+        ))
     }
 }
 
-impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Bounded<A> {
+impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Bounded<'_, A> {
     type Error = A::Error;
 
     fn unit_variant(self) -> Result<(), A::Error> {
