@@ -24,6 +24,7 @@ mod schema_name;
 mod sessions;
 mod settle;
 mod statements;
+mod upkeep;
 mod work;
 
 pub(crate) use enqueue::{enqueue_on, enqueue_to};
@@ -259,23 +260,8 @@ impl Store for PostgresStore {
     }
 
     async fn promote(&self, limit: u32) -> Result<Promotion> {
-        self.moves
-            .cut(async {
-                let failed = failed_to("promote scheduled jobs");
-                let mut lent = self.control().lend().await.map_err(&failed)?;
-                let promotion = self
-                    .statements
-                    .promote
-                    .query(lent.route())
-                    .bind(i64::from(limit))
-                    .try_map(|row| rows::promotion(&row))
-                    .fetch_one(lent.connection())
-                    .await
-                    .map_err(&failed)?;
-                lent.give_back().await.map_err(&failed)?;
-                Ok(promotion)
-            })
-            .await
+        let promoting = upkeep::promote(self.control(), &self.statements, limit);
+        self.moves.cut(promoting).await
     }
 
     async fn has_bell(&self) -> Result<bool> {
@@ -309,21 +295,8 @@ impl Store for PostgresStore {
     }
 
     async fn requeue_stranded(&self) -> Result<u64> {
-        self.moves
-            .cut(async {
-                let failed = failed_to("look for stranded jobs");
-                let mut lent = self.control().lend().await.map_err(&failed)?;
-                let requeued = self
-                    .statements
-                    .requeue_stranded
-                    .query(lent.route())
-                    .fetch_all(lent.connection())
-                    .await
-                    .map_err(&failed)?;
-                lent.give_back().await.map_err(&failed)?;
-                Ok(requeued.len() as u64)
-            })
-            .await
+        let looking = upkeep::requeue_stranded(self.control(), &self.statements);
+        self.moves.cut(looking).await
     }
 
     async fn publish_kinds(&self, kinds: &[KindRecord]) -> Result<()> {

@@ -217,16 +217,15 @@ fn is_as_called(record: &JobRecord, call: &Call) -> Result<(), TestCaseError> {
     prop_assert_eq!(Some(record.priority), priority);
 
     // Of equal names, the last one counts, in JSON values only.
+    let failed = |error: serde_json::Error| {
+        TestCaseError::fail(format!("these headers are accepted: {error}"))
+    };
     let headers = call.headers.as_deref().map(serde_json::from_str);
     let headers: Option<serde_json::Value> = headers.transpose().map_err(failed)?;
     let headers = headers.map(serde_json::from_value::<Headers>);
     let headers = headers.transpose().map_err(failed)?.unwrap_or_default();
     prop_assert_eq!(&record.headers, &headers);
     Ok(())
-}
-
-fn failed(error: serde_json::Error) -> TestCaseError {
-    TestCaseError::fail(format!("these headers are accepted: {error}"))
 }
 
 /// What was enqueued can be looked up, and a worker can claim and end it.

@@ -180,7 +180,10 @@ fn a_mistake_leaves_the_function_and_nothing_else() {
 /// What the fuzzer begins with, without a fuzzer.
 #[test]
 fn any_text_is_a_job_or_errors() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fuzz/seeds/attributes");
+    let folder = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../tests/fuzz/seeds/attributes"
+    );
     let mut expanded = 0;
     for seed in fs::read_dir(folder).unwrap() {
         let seed = seed.unwrap().path();

@@ -17,15 +17,15 @@ use serde_json::Value;
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Comment {
     text: String,
-    replies: Vec<Comment>,
-    likes: Option<Box<Comment>>,
+    replies: Vec<Self>,
+    likes: Option<Box<Self>>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 enum Shape {
     #[default]
     Unit,
-    Newtype(Box<Shape>),
+    Newtype(Box<Self>),
     Tuple(u8, i128),
     Struct {
         width: f32,
@@ -38,7 +38,7 @@ enum Shape {
 enum Untagged {
     Number(i64),
     Text(String),
-    List(Vec<Untagged>),
+    List(Vec<Self>),
     #[default]
     Nothing,
 }
@@ -64,6 +64,7 @@ enum Tagged {
 
 /// One argument of each sort. Those that may be missing let the others be reached by themselves.
 #[job]
+#[expect(clippy::too_many_arguments, reason = "one of each sort")]
 async fn everything(
     #[serde(default)] flag: bool,
     #[serde(default)] signed: (i8, i16, i32, i64, i128),
