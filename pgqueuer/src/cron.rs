@@ -41,6 +41,10 @@ impl CronExpression {
                 fields.len()
             ));
         }
+        // To croner, `+` is no day of the week at all. It looks for one until the year 5000.
+        if fields.contains(&"+") {
+            return refused(find_fault(&fields, "`+` stands alone"));
+        }
         // croner takes `1,,2` for `1,2`.
         let has_gap = |field: &&str| field.split(',').any(str::is_empty);
         let cron = match parser().parse(text) {
@@ -84,7 +88,7 @@ fn find_fault(fields: &[&str], otherwise: &str) -> String {
     for (place, ((name, range), field)) in names.zip(fields).enumerate() {
         let mut alone = vec!["*"; fields.len()];
         alone[place] = field;
-        if parser().parse(&alone.join(" ")).is_err() {
+        if *field == "+" || parser().parse(&alone.join(" ")).is_err() {
             return format!("has the {name} `{field}`; write {range}, with `*`, `,`, `-` and `/`");
         }
     }
