@@ -5,6 +5,8 @@ use std::{fmt, sync::Arc, time::Duration};
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
 
+#[cfg(doc)]
+use crate::error::ErrorKind;
 use crate::{
     enqueue::OnConnection,
     error::Result,
@@ -60,8 +62,8 @@ impl PgQueuer {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if the URL is not one,
-    /// [`ErrorKind::Database`](crate::ErrorKind::Database) if the server does not answer, or none
+    /// [`ErrorKind::Config`] if the URL is not one,
+    /// [`ErrorKind::Database`] if the server does not answer, or none
     /// of several takes writes within ten seconds. The password is in neither message.
     pub async fn connect(url: &str) -> Result<Self> {
         let hosts: Hosts = url.parse()?;
@@ -73,7 +75,7 @@ impl PgQueuer {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Database`](crate::ErrorKind::Database) if the server does not answer, or none
+    /// [`ErrorKind::Database`] if the server does not answer, or none
     /// of several takes writes within ten seconds.
     pub async fn connect_with(hosts: impl Into<Hosts>, schema: SchemaName) -> Result<Self> {
         let pgq = Self::connect_lazy(hosts, schema);
@@ -97,7 +99,7 @@ impl PgQueuer {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Database`](crate::ErrorKind::Database) if it does not. Of several hosts, the
+    /// [`ErrorKind::Database`] if it does not. Of several hosts, the
     /// message has the answer of each.
     pub async fn reach(&self) -> Result<()> {
         match &self.postgres {
