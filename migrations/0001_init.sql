@@ -363,7 +363,10 @@ CREATE FUNCTION pgqueuer.enqueue(
                 USING ERRCODE = 'invalid_parameter_value',
                       HINT = 'Give the kind of a job, and what it is about in args.';
         END IF;
-        IF enqueue.kind ~ '[[:space:][:cntrl:]]' THEN
+        -- White space and control characters of Unicode, which the classes have in some locales only.
+        IF enqueue.kind ~
+            '[[:space:][:cntrl:]\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]'
+        THEN
             RAISE EXCEPTION 'pgqueuer: kind "%" contains white space or control characters', enqueue.kind
                 USING ERRCODE = 'invalid_parameter_value';
         END IF;
@@ -389,7 +392,8 @@ CREATE FUNCTION pgqueuer.enqueue(
         END IF;
         IF enqueue.headers IS NOT NULL AND (
             jsonb_typeof(enqueue.headers) <> 'object'
-            OR jsonb_path_exists(enqueue.headers, '$.* ? (@.type() != "string")')
+            -- Strict, or a list would be taken for what is in it; silent for what is no object.
+            OR jsonb_path_exists(enqueue.headers, 'strict $.* ? (@.type() != "string")', '{}', true)
         ) THEN
             RAISE EXCEPTION 'pgqueuer: headers of job "%" are not an object of texts', enqueue.kind
                 USING ERRCODE = 'invalid_parameter_value',
