@@ -42,11 +42,11 @@ impl CronExpression {
             ));
         }
         // To croner, `+` is no day of the week at all. It looks for one until the year 5000.
-        if fields.contains(&"+") {
+        if !is_nickname && fields.contains(&"+") {
             return refused(find_fault(&fields, "`+` stands alone"));
         }
         // croner takes `1,,2` for `1,2`.
-        let has_gap = |field: &&str| field.split(',').any(str::is_empty);
+        let has_gap = |field: &&str| field.trim_start_matches('+').split(',').any(str::is_empty);
         let cron = match parser().parse(text) {
             Ok(cron) if !fields.iter().any(has_gap) => cron,
             Ok(_) => return refused("has a list with nothing between two commas".to_owned()),

@@ -90,6 +90,12 @@ fn what_both_others_refuse_is_refused() {
 }
 
 #[test]
+fn a_plus_that_stands_alone_is_refused_at_once() {
+    let refusal = CronExpression::parse("0 0 * * +").unwrap_err();
+    assert!(refusal.contains("has the weekday `+`"), "{refusal}");
+}
+
+#[test]
 fn an_expression_that_never_comes_is_refused() {
     let error = CronExpression::parse("0 0 30 2 *").unwrap_err();
     assert_eq!(

@@ -228,7 +228,12 @@ async fn refuses_a_kind_that_is_empty_or_too_long(database: &Database) {
 }
 
 async fn refuses_a_kind_with_white_space(database: &Database) {
-    for kind in ["'send mail'", r"E'send\nmail'", r"E'send\x01mail'"] {
+    for kind in [
+        "'send mail'",
+        r"E'send\nmail'",
+        r"E'send\x01mail'",
+        r"E'send\u2028mail'",
+    ] {
         let message = refusal(database, kind).await;
         assert!(
             message.contains("white space or control"),
@@ -274,6 +279,9 @@ async fn refuses_headers_that_are_no_texts(database: &Database) {
         "'\"text\"'",
         r#"'{"number": 1}'"#,
         r#"'{"a": "b", "c": null}'"#,
+        // What is in a list does not count.
+        r#"'{"a": []}'"#,
+        r#"'{"a": ["b"]}'"#,
     ] {
         let message = refusal(database, &format!("'mail', headers => {headers}")).await;
         assert!(
