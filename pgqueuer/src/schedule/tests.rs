@@ -93,6 +93,8 @@ fn what_both_others_refuse_is_refused() {
 fn a_plus_that_stands_alone_is_refused_at_once() {
     let refusal = CronExpression::parse("0 0 * * +").unwrap_err();
     assert!(refusal.contains("has the weekday `+`"), "{refusal}");
+    // A nickname has no fields, and may be followed by any number of words.
+    assert!(CronExpression::parse("@a b c d e f g +").is_err());
     // A nickname, which is no nickname, may have more fields than there are names for.
     assert!(CronExpression::parse("@a b c d e f g +").is_err());
 }
