@@ -11,4 +11,5 @@ mod places;
 mod plans;
 mod pooled;
 mod ringing;
+mod starting;
 mod statements;
