@@ -3,6 +3,7 @@
 mod constants;
 mod expand;
 mod helpers;
+mod keys;
 mod model;
 pub(crate) mod options;
 mod owned;

@@ -13,6 +13,7 @@ mod enqueue;
 mod error;
 mod handle;
 mod job;
+mod key;
 mod options;
 mod outcome;
 mod registry;
@@ -43,6 +44,7 @@ pub use enqueue::{
 pub use error::{BoxError, Error, ErrorKind, Result};
 pub use handle::PgQueuer;
 pub use job::{Argument, HandlerFuture, Job, JobId, Source};
+pub use key::{Key, KeyValue, MAX_KEY_BYTES};
 pub use memory::MemoryStore;
 pub use options::{JobOptions, MAX_NAME_LENGTH, OnFailure};
 pub use outcome::{Cancel, Hold, IntoOutcome, Outcome, Retry, Snooze};

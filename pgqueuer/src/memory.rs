@@ -4,7 +4,9 @@
 //! the statements of the store on PostgreSQL, and to be obviously right. It scans all
 //! live jobs at each step, which is fine for thousands of them.
 
+mod claim;
 mod minutes;
+mod settle;
 mod state;
 mod upkeep;
 

@@ -8,6 +8,7 @@ pub use crate::{
     context::Context,
     error::Result,
     job::{Argument, HandlerFuture, Job, Source},
+    key::Key,
     options::{JobOptions, OnFailure},
     outcome::IntoOutcome,
     payload::{Codec, FrameWriter, Payload},
@@ -26,4 +27,13 @@ where
     R: IntoOutcome,
 {
     Box::pin(async move { future.await.into_outcome() })
+}
+
+/// The key that the values of some arguments make.
+///
+/// # Errors
+///
+/// If it is too long.
+pub fn key(kind: &str, parts: &[&dyn Key]) -> Result<String> {
+    crate::key::join(kind, parts)
 }

@@ -1,10 +1,6 @@
 //! What the store in memory holds, and each step on it. Mirrors `postgres/sql/`.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use chrono::{DateTime, Utc};
 
@@ -13,9 +9,8 @@ use crate::{
     job::JobId,
     payload::Payload,
     store::{
-        Attempted, Bound, ClaimKey, ClaimRequest, ClaimedJob, Crash, Disposition, Ending, Failure,
-        FailureReason, JobRecord, JobState, JobToEnqueue, KindRecord, Place, RunAt, ScheduleRecord,
-        SessionId, Settlement, Tally,
+        ClaimKey, Crash, Ending, Failure, FailureReason, JobRecord, JobState, JobToEnqueue,
+        KindRecord, RunAt, ScheduleRecord, SessionId, Tally,
     },
 };
 
@@ -26,7 +21,7 @@ const MAX_FAILURES: usize = 10;
 pub(super) struct Memory {
     pub(super) jobs: BTreeMap<JobId, LiveJob>,
     pub(super) history: BTreeMap<JobId, FinishedJob>,
-    sessions: BTreeMap<SessionId, Session>,
+    pub(super) sessions: BTreeMap<SessionId, Session>,
     pub(super) kinds: BTreeMap<String, KindRecord>,
     pub(super) schedules: BTreeMap<String, ScheduleRecord>,
     /// By when the minute began, and the kind.
@@ -40,16 +35,16 @@ pub(super) struct LiveJob {
     pub(super) kind: String,
     pub(super) state: Live,
     pub(super) position: i64,
-    priority: i16,
-    enqueued_at: DateTime<Utc>,
+    pub(super) priority: i16,
+    pub(super) enqueued_at: DateTime<Utc>,
     pub(super) run_at: DateTime<Utc>,
     pub(super) claimed_by: Option<SessionId>,
-    claimed_at: Option<DateTime<Utc>>,
-    claim_number: i32,
-    attempt: u16,
-    payload: Payload,
-    headers: Headers,
-    failures: Vec<Failure>,
+    pub(super) claimed_at: Option<DateTime<Utc>>,
+    pub(super) claim_number: i32,
+    pub(super) attempt: u16,
+    pub(super) payload: Payload,
+    pub(super) headers: Headers,
+    pub(super) failures: Vec<Failure>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -64,21 +59,21 @@ pub(super) struct FinishedJob {
     pub(super) expires_at: DateTime<Utc>,
 }
 
-struct Session {
-    worker: String,
-    expires_at: DateTime<Utc>,
+pub(super) struct Session {
+    pub(super) worker: String,
+    pub(super) expires_at: DateTime<Utc>,
 }
 
 impl LiveJob {
-    fn is_waiting(&self) -> bool {
+    pub(super) fn is_waiting(&self) -> bool {
         self.state == Live::Available && self.claimed_by.is_none()
     }
 
-    fn is_held_by(&self, session: SessionId, claim_number: i32) -> bool {
+    pub(super) fn is_held_by(&self, session: SessionId, claim_number: i32) -> bool {
         self.claimed_by == Some(session) && self.claim_number == claim_number
     }
 
-    fn add_failure(&mut self, failure: Option<Failure>, now: DateTime<Utc>) {
+    pub(super) fn add_failure(&mut self, failure: Option<Failure>, now: DateTime<Utc>) {
         let Some(failure) = failure else { return };
         self.failures.push(Failure {
             failed_at: Some(now),
@@ -193,7 +188,7 @@ impl Memory {
         given_back
     }
 
-    fn claimed_by(&self, session: SessionId) -> Vec<JobId> {
+    pub(super) fn claimed_by(&self, session: SessionId) -> Vec<JobId> {
         let theirs = self
             .jobs
             .iter()
@@ -258,143 +253,5 @@ impl Memory {
             session,
             state,
         })
-    }
-
-    pub(super) fn claim(
-        &mut self,
-        request: &ClaimRequest<'_>,
-        now: DateTime<Utc>,
-    ) -> Vec<ClaimedJob> {
-        let session = self.sessions.get(&request.session);
-        if session.is_none_or(|it| it.expires_at <= now) {
-            return Vec::new();
-        }
-        let mut waiting: Vec<(Reverse<i16>, i64, JobId)> = self
-            .jobs
-            .iter()
-            .filter(|(_, job)| job.is_waiting() && request.kinds.contains(&job.kind.as_str()))
-            .map(|(id, job)| (Reverse(job.priority), job.position, *id))
-            .collect();
-        waiting.sort_unstable();
-
-        let mut room: Vec<u32> = request.bounds.iter().map(|bound| bound.limit).collect();
-        let mut claimed = Vec::new();
-        for (_, _, id) in waiting {
-            if claimed.len() == request.limit as usize {
-                break;
-            }
-            let Some(job) = self.jobs.get_mut(&id) else {
-                continue;
-            };
-            let is_under = |bound: &Bound<'_>| bound.kinds.contains(&job.kind.as_str());
-            if let Some(bound) = request.bounds.iter().position(is_under) {
-                if room[bound] == 0 {
-                    continue;
-                }
-                room[bound] -= 1;
-            }
-            job.claimed_by = Some(request.session);
-            job.claimed_at = Some(now);
-            job.claim_number += 1;
-            job.attempt += 1;
-            claimed.push(ClaimedJob {
-                place: Place::default(),
-                key: ClaimKey {
-                    id,
-                    claim_number: job.claim_number,
-                },
-                kind: job.kind.clone(),
-                attempt: job.attempt,
-                priority: job.priority,
-                payload: job.payload.clone(),
-                headers: job.headers.clone(),
-                enqueued_at: job.enqueued_at,
-                waited: (now - job.run_at.max(job.enqueued_at))
-                    .to_std()
-                    .unwrap_or_default(),
-            });
-        }
-        claimed
-    }
-
-    pub(super) fn settle(
-        &mut self,
-        session: SessionId,
-        settlements: &[Settlement],
-        now: DateTime<Utc>,
-    ) -> Vec<ClaimKey> {
-        let mut refused = Vec::new();
-        let mut seen = BTreeSet::new();
-        for settlement in settlements {
-            let is_repeated = !seen.insert(settlement.key);
-            if is_repeated && !refused.contains(&settlement.key) {
-                continue;
-            }
-            let ClaimKey { id, claim_number } = settlement.key;
-            let position = self.next_position();
-            let Some(job) = self.jobs.get_mut(&id) else {
-                refused.push(settlement.key);
-                continue;
-            };
-            if !job.is_held_by(session, claim_number) {
-                refused.push(settlement.key);
-                continue;
-            }
-            let failure = settlement.failure.clone();
-            if let Disposition::End { ending, retain } = settlement.disposition {
-                self.end(id, ending, retain, failure, now);
-                continue;
-            }
-            job.add_failure(failure, now);
-            job.claimed_by = None;
-            job.position = position;
-            match settlement.disposition {
-                Disposition::Again { after, attempted } => {
-                    job.state = if after.is_zero() {
-                        Live::Available
-                    } else {
-                        Live::Scheduled
-                    };
-                    job.run_at = now + after;
-                    job.attempt -= u16::from(attempted == Attempted::GivenBack);
-                }
-                Disposition::Hold | Disposition::End { .. } => {
-                    job.state = Live::Held;
-                    job.run_at = now;
-                }
-            }
-        }
-        refused
-    }
-
-    fn end(
-        &mut self,
-        id: JobId,
-        ending: Ending,
-        retain: Duration,
-        failure: Option<Failure>,
-        now: DateTime<Utc>,
-    ) {
-        let Some(mut job) = self.jobs.remove(&id) else {
-            return;
-        };
-        if retain.is_zero() {
-            return;
-        }
-        job.add_failure(failure, now);
-        let record = JobRecord {
-            state: match ending {
-                Ending::Completed => JobState::Completed,
-                Ending::Cancelled => JobState::Cancelled,
-                Ending::Discarded => JobState::Discarded,
-            },
-            run_at: None,
-            finished_at: Some(now),
-            payload: None,
-            headers: Headers::new(),
-            ..job.record(id)
-        };
-        let expires_at = now + retain;
-        self.history.insert(id, FinishedJob { record, expires_at });
     }
 }
