@@ -51,6 +51,11 @@ CREATE TABLE pgqueuer.jobs (
     headers      jsonb,
     -- The last ten failures, oldest first.
     failures     jsonb,
+    -- Set once the job has been claimed under a limit, so that jobs_slots_idx has all that may be
+    -- running under one; whether it is, claimed_by says. So no slot can be left taken.
+    slot         boolean,
+    -- The value by which the limits of its kind count.
+    limit_key    text COLLATE "C",
     -- A job is due at a time that a clock can show, and it can be said how long it has waited.
     CONSTRAINT jobs_enqueued_at_range CHECK (isfinite(enqueued_at)),
     CONSTRAINT jobs_run_at_range CHECK (isfinite(run_at) AND run_at < '10000-01-01'),
@@ -84,6 +89,15 @@ CREATE INDEX lanes_idx ON pgqueuer.lanes (kind, priority);
 -- Jobs that are not due, by when they will be. Claims never see them.
 CREATE INDEX jobs_scheduled_idx ON pgqueuer.jobs (run_at)
     WHERE state = 'scheduled';
+
+-- What may be running under a limit. Jobs without limits are in neither of these.
+CREATE INDEX jobs_slots_idx ON pgqueuer.jobs (kind, limit_key)
+    WHERE slot;
+
+-- The line of each key. Claims under a limit for each key go from key to key, and so pass by one
+-- that has reached its limit in one step, however many of its jobs wait.
+CREATE INDEX jobs_keys_idx ON pgqueuer.jobs (kind, priority DESC, limit_key, position)
+    WHERE state = 'available' AND limit_key IS NOT NULL;
 
 -- Lives of workers. A worker renews its row; when it no longer does, others take over
 -- its jobs.
@@ -155,8 +169,37 @@ CREATE TABLE pgqueuer.kinds (
     retain_seconds bigint      NOT NULL,
     arguments      jsonb       NOT NULL,
     source         text        NOT NULL,
+    -- The kind that this is an alias of, or itself: limits hold for all of its names together.
+    job            text COLLATE "C" NOT NULL,
+    -- The arguments that make the limit_key of its jobs.
+    limit_by       text[]      NOT NULL DEFAULT '{}',
     published_at   timestamptz NOT NULL DEFAULT now()
 );
+
+-- What is limited or paused: a kind, a queue, or everything. Few rows, which claims read.
+CREATE TABLE pgqueuer.limits (
+    scope    text             NOT NULL CHECK (scope IN ('kind', 'queue', 'everything')),
+    -- Of everything: empty.
+    name     text COLLATE "C" NOT NULL,
+    -- What the code says, and what was set at run time instead, where null is no limit.
+    of_code  jsonb            NOT NULL DEFAULT '{}',
+    of_hand  jsonb            NOT NULL DEFAULT '{}',
+    -- What holds.
+    in_force jsonb            NOT NULL GENERATED ALWAYS AS (jsonb_strip_nulls(of_code || of_hand)) STORED,
+    paused_at timestamptz,
+    -- From when on nothing of the burst is used up: see pgqueuer.tokens.
+    rate_at  timestamptz,
+    PRIMARY KEY (scope, name)
+) WITH (fillfactor = 50);
+
+-- The same for each key under a limit for each key. A row whose time has come says nothing: pruned.
+CREATE TABLE pgqueuer.rates (
+    scope   text             NOT NULL,
+    name    text COLLATE "C" NOT NULL,
+    key     text COLLATE "C" NOT NULL,
+    rate_at timestamptz      NOT NULL,
+    PRIMARY KEY (scope, name, key)
+) WITH (fillfactor = 50);
 
 -- Recurring jobs. One row per rule, whatever the number of workers.
 CREATE TABLE pgqueuer.schedules (
@@ -299,6 +342,390 @@ CREATE FUNCTION pgqueuer.refuse_claim(session bigint) RETURNS boolean
     END
     $$;
 
+-- How many may begin now, under a rate of so many (count) in a time (seconds), of which so many
+-- (burst) at once. rate_at is when the whole burst can be had again: each that begins moves it on by
+-- seconds / count. (The generic cell rate algorithm of ITU-T I.371.) It is never taken to be further
+-- away than one burst, so that no rate that was changed and no clock that was set stops a queue.
+CREATE FUNCTION pgqueuer.tokens(rate jsonb, rate_at timestamptz, at timestamptz) RETURNS double precision
+    LANGUAGE sql IMMUTABLE
+    AS $$
+        SELECT (rate ->> 'burst')::float8 - least(
+            (rate ->> 'burst')::float8,
+            greatest(0, coalesce(extract(epoch FROM rate_at - at)::float8, 0))
+                * (rate ->> 'count')::float8 / (rate ->> 'seconds')::float8
+        )
+    $$;
+
+-- The same after so many have begun.
+CREATE FUNCTION pgqueuer.spend(rate jsonb, rate_at timestamptz, at timestamptz, spent bigint) RETURNS timestamptz
+    LANGUAGE sql IMMUTABLE
+    AS $$
+        SELECT at + make_interval(secs =>
+            ((rate ->> 'burst')::float8 - pgqueuer.tokens(rate, rate_at, at) + spent)
+                * (rate ->> 'seconds')::float8 / (rate ->> 'count')::float8
+        )
+    $$;
+
+-- After how many seconds a look is worth it: when one more may begin, or a quarter of the burst.
+CREATE FUNCTION pgqueuer.next_tokens(rate jsonb, rate_at timestamptz, at timestamptz) RETURNS double precision
+    LANGUAGE sql IMMUTABLE
+    AS $$
+        SELECT greatest(0.001, greatest(1, (rate ->> 'burst')::float8 / 4) - pgqueuer.tokens(rate, rate_at, at))
+            * (rate ->> 'seconds')::float8 / (rate ->> 'count')::float8
+    $$;
+
+-- How many more of these kinds may run, if so many may; NULL if any number may.
+CREATE FUNCTION pgqueuer.free_slots(kinds text[], concurrency bigint) RETURNS bigint
+    LANGUAGE sql STABLE
+    AS $$
+        SELECT concurrency - (
+            SELECT count(*)
+            FROM pgqueuer.jobs
+            WHERE kind = ANY (kinds)
+              AND slot
+              AND claimed_by IS NOT NULL
+        )
+        WHERE concurrency IS NOT NULL
+    $$;
+
+-- The same for one key. Where one runs at a time, a job that waits to be tried again keeps its slot:
+-- so the jobs of the key stay in order.
+CREATE FUNCTION pgqueuer.free_slots_of_key(kinds text[], key text, concurrency bigint) RETURNS bigint
+    LANGUAGE sql STABLE
+    AS $$
+        SELECT concurrency - (
+            SELECT count(*)
+            FROM pgqueuer.jobs
+            WHERE kind = ANY (kinds)
+              AND limit_key = key
+              AND slot
+              AND (claimed_by IS NOT NULL OR concurrency = 1 AND state = 'scheduled')
+        )
+        WHERE concurrency IS NOT NULL
+    $$;
+
+-- Claims available jobs of lanes (kind and priority) that are limited, as far as the limits allow.
+--
+-- lanes: kinds, priorities and cursors, best first; after_keys: with which key the last claim ended, where
+-- each key has a limit; bounds and bound_limits: of each group of lanes, at most so many; most: in all.
+--
+-- What runs is counted by each claim, and no claim of the same kind or queue counts at the same
+-- time: they try a lock, and leave the lane alone if another one has it. That takes a function,
+-- since a statement does not see what was committed after it began, and it began before it had
+-- the lock. (Read committed, each statement of a volatile function sees what is committed by then:
+-- https://www.postgresql.org/docs/current/xfunc-volatility.html.)
+--
+-- The lock is an advisory one, which writes nothing: a look that finds nothing costs no commit.
+--
+-- Returns the jobs, and a row without an id for each lane that was looked at: in how many seconds to
+-- look again, if a limit has held back jobs of it, and with which key to go on.
+CREATE FUNCTION pgqueuer.claim_limited(
+    session      bigint,
+    kinds        text[],
+    priorities   smallint[],
+    cursors      bigint[],
+    after_keys   text[],
+    bounds       integer[],
+    bound_limits bigint[],
+    most         bigint
+) RETURNS TABLE (
+    id           bigint,
+    claim_number integer,
+    kind         text,
+    attempt      smallint,
+    priority     smallint,
+    "position"   bigint,
+    is_json      boolean,
+    payload      bytea,
+    headers      text,
+    enqueued_at  timestamptz,
+    waited       double precision,
+    place        bytea,
+    lane         integer,
+    held_back    double precision,
+    next_key     text
+)
+    LANGUAGE plpgsql
+    AS $$
+    #variable_conflict use_column
+    DECLARE
+        -- In how many seconds to look again when another claim has the lock, and when all slots are
+        -- taken: the bell rings when one becomes free, and this is for who does not hear it.
+        if_busy     constant float8 := 0.002;
+        if_full     constant float8 := 0.25;
+        -- So many keys are looked at for one claim.
+        most_keys   constant integer := 1000;
+        limits      constant bigint := 'pgqueuer.limits'::regclass::oid::bigint;
+        is_live     boolean := false;
+        at          timestamptz;
+        known       record;
+        of_kind     text[];
+        of_queue    text[];
+        allowed     bigint;
+        is_held     boolean;
+        places      tid[];
+        keys        text[];
+        looked_at   text[];
+        candidate   record;
+        last_key    text;
+        is_read     boolean;
+        taken       bigint;
+    BEGIN
+        FOR turn IN 1 .. cardinality(kinds) LOOP
+            CONTINUE WHEN least(most, bound_limits[turn]) <= 0;
+            SELECT job, queue INTO known FROM pgqueuer.kinds AS it WHERE it.kind = kinds[turn];
+            IF EXISTS (
+                SELECT
+                FROM pgqueuer.limits AS it
+                WHERE (it.scope = 'kind' AND it.name = known.job OR it.scope = 'queue' AND it.name = known.queue)
+                  AND it.in_force <> '{}'
+                  AND NOT pg_try_advisory_xact_lock(hashtextextended(it.scope || ' ' || it.name, limits))
+            ) THEN
+                lane := turn;
+                held_back := if_busy;
+                next_key := after_keys[turn];
+                RETURN NEXT;
+                CONTINUE;
+            END IF;
+
+            -- What holds, and how much of it is used, now that nobody else uses it.
+            at := clock_timestamp();
+            SELECT
+                it.job,
+                it.queue,
+                coalesce(kind_limit.in_force, '{}') AS kind_limits,
+                kind_limit.rate_at AS kind_rate_at,
+                coalesce(queue_limit.in_force, '{}') AS queue_limits,
+                queue_limit.rate_at AS queue_rate_at
+            INTO known
+            FROM pgqueuer.kinds AS it
+            LEFT JOIN pgqueuer.limits AS kind_limit ON kind_limit.scope = 'kind' AND kind_limit.name = it.job
+            LEFT JOIN pgqueuer.limits AS queue_limit ON queue_limit.scope = 'queue' AND queue_limit.name = it.queue
+            WHERE it.kind = kinds[turn];
+            of_kind := ARRAY(SELECT it.kind FROM pgqueuer.kinds AS it WHERE it.job = known.job);
+            of_queue := ARRAY(SELECT it.kind FROM pgqueuer.kinds AS it WHERE it.queue = known.queue);
+            allowed := least(
+                most,
+                bound_limits[turn],
+                pgqueuer.free_slots(of_kind, (known.kind_limits ->> 'concurrency')::bigint),
+                pgqueuer.free_slots(of_queue, (known.queue_limits ->> 'concurrency')::bigint),
+                floor(1e-6 + pgqueuer.tokens(known.kind_limits -> 'rate', known.kind_rate_at, at)),
+                floor(1e-6 + pgqueuer.tokens(known.queue_limits -> 'rate', known.queue_rate_at, at))
+            );
+
+            places := '{}';
+            keys := '{}';
+            looked_at := '{}';
+            is_held := false;
+            is_read := true;
+            last_key := '';
+            IF NOT known.kind_limits ?| ARRAY['concurrency_per_key', 'rate_per_key'] THEN
+                -- One more than is allowed, to see whether any is held back.
+                FOR candidate IN
+                    SELECT waiting.ctid AS place
+                    FROM pgqueuer.jobs AS waiting
+                    WHERE waiting.kind = kinds[turn]
+                      AND waiting.priority = priorities[turn]
+                      AND waiting.position > cursors[turn]
+                      AND waiting.state = 'available'
+                      AND waiting.claimed_by IS NULL
+                    ORDER BY waiting.position
+                    LIMIT greatest(0, allowed) + 1
+                    FOR UPDATE SKIP LOCKED
+                LOOP
+                    IF cardinality(places) < allowed THEN
+                        places := places || candidate.place;
+                    ELSE
+                        is_held := true;
+                    END IF;
+                END LOOP;
+            ELSIF allowed <= 0 THEN
+                -- Who knows.
+                is_held := true;
+                last_key := after_keys[turn];
+            ELSE
+                -- From the key after the last one to the end, and from the beginning to that key.
+                is_read := false;
+                last_key := after_keys[turn];
+                <<round>>
+                FOR pass IN 1 .. 2 LOOP
+                    FOR candidate IN
+                        WITH RECURSIVE line AS (
+                            SELECT 1 AS number, (
+                                SELECT waiting.limit_key
+                                FROM pgqueuer.jobs AS waiting
+                                WHERE waiting.kind = kinds[turn]
+                                  AND waiting.priority = priorities[turn]
+                                  AND waiting.limit_key > CASE pass WHEN 1 THEN after_keys[turn] ELSE '' END
+                                  AND waiting.state = 'available'
+                                  AND waiting.claimed_by IS NULL
+                                ORDER BY waiting.limit_key, waiting.position
+                                LIMIT 1
+                            ) AS key
+                            UNION ALL
+                            SELECT line.number + 1, (
+                                SELECT waiting.limit_key
+                                FROM pgqueuer.jobs AS waiting
+                                WHERE waiting.kind = kinds[turn]
+                                  AND waiting.priority = priorities[turn]
+                                  AND waiting.limit_key > line.key
+                                  AND waiting.state = 'available'
+                                  AND waiting.claimed_by IS NULL
+                                ORDER BY waiting.limit_key, waiting.position
+                                LIMIT 1
+                            )
+                            FROM line
+                            WHERE line.key IS NOT NULL
+                        )
+                        SELECT line.key, job.place
+                        FROM line
+                        CROSS JOIN LATERAL (
+                            SELECT greatest(0, least(
+                                allowed,
+                                pgqueuer.free_slots_of_key(
+                                    of_kind, line.key, (known.kind_limits ->> 'concurrency_per_key')::bigint
+                                ),
+                                floor(1e-6 + pgqueuer.tokens(known.kind_limits -> 'rate_per_key', (
+                                    SELECT it.rate_at
+                                    FROM pgqueuer.rates AS it
+                                    WHERE it.scope = 'kind' AND it.name = known.job AND it.key = line.key
+                                ), at))
+                            ))::bigint AS allowed
+                        ) AS of_key
+                        LEFT JOIN LATERAL (
+                            SELECT waiting.ctid AS place
+                            FROM pgqueuer.jobs AS waiting
+                            WHERE waiting.kind = kinds[turn]
+                              AND waiting.priority = priorities[turn]
+                              AND waiting.limit_key = line.key
+                              AND waiting.state = 'available'
+                              AND waiting.claimed_by IS NULL
+                            ORDER BY waiting.position
+                            LIMIT of_key.allowed
+                            FOR UPDATE SKIP LOCKED
+                        ) AS job ON true
+                        WHERE line.key IS NOT NULL
+                    LOOP
+                        EXIT WHEN pass = 2 AND candidate.key > after_keys[turn];
+                        EXIT round WHEN cardinality(places) >= allowed;
+                        IF candidate.key IS DISTINCT FROM looked_at[cardinality(looked_at)] THEN
+                            EXIT round WHEN cardinality(looked_at) >= most_keys;
+                            looked_at := looked_at || candidate.key;
+                        END IF;
+                        last_key := candidate.key;
+                        IF candidate.place IS NOT NULL THEN
+                            places := places || candidate.place;
+                            keys := keys || candidate.key;
+                        END IF;
+                    END LOOP;
+                    is_read := pass = 2 OR after_keys[turn] = '';
+                    EXIT WHEN is_read;
+                END LOOP;
+                IF is_read THEN
+                    last_key := '';
+                    is_held := cardinality(looked_at) > 0;
+                END IF;
+            END IF;
+
+            taken := 0;
+            IF cardinality(places) > 0 THEN
+                -- As in claim.sql: not taken for nothing, and it keeps a rescuer away.
+                IF NOT is_live THEN
+                    PERFORM
+                    FROM pgqueuer.sessions AS it
+                    WHERE it.id = session
+                      AND it.expires_at > now()
+                    FOR KEY SHARE;
+                    IF NOT FOUND THEN
+                        PERFORM pgqueuer.refuse_claim(session);
+                    END IF;
+                    is_live := true;
+                END IF;
+                lane := turn;
+                RETURN QUERY
+                UPDATE pgqueuer.jobs AS job
+                SET claimed_by = session,
+                    claimed_at = now(),
+                    claim_number = job.claim_number + 1,
+                    attempt = job.attempt + 1,
+                    slot = true
+                WHERE job.ctid = ANY (places)
+                RETURNING
+                    job.id,
+                    job.claim_number,
+                    job.kind,
+                    job.attempt,
+                    job.priority,
+                    job.position,
+                    job.codec = 'json',
+                    job.payload,
+                    job.headers::text,
+                    job.enqueued_at,
+                    date_part('epoch', now() - greatest(job.run_at, job.enqueued_at)),
+                    tidsend(job.ctid),
+                    turn,
+                    NULL::float8,
+                    NULL::text;
+                GET DIAGNOSTICS taken = ROW_COUNT;
+
+                most := most - taken;
+                FOR other IN turn .. cardinality(kinds) LOOP
+                    IF bounds[other] = bounds[turn] THEN
+                        bound_limits[other] := bound_limits[other] - taken;
+                    END IF;
+                END LOOP;
+                UPDATE pgqueuer.limits AS it
+                SET rate_at = pgqueuer.spend(it.in_force -> 'rate', it.rate_at, at, taken)
+                WHERE (it.scope = 'kind' AND it.name = known.job OR it.scope = 'queue' AND it.name = known.queue)
+                  AND it.in_force ? 'rate';
+                INSERT INTO pgqueuer.rates AS it (scope, name, key, rate_at)
+                SELECT
+                    'kind',
+                    known.job,
+                    begun.key,
+                    pgqueuer.spend(known.kind_limits -> 'rate_per_key', NULL, at, count(*))
+                FROM unnest(keys) AS begun (key)
+                WHERE known.kind_limits ? 'rate_per_key'
+                GROUP BY begun.key
+                ON CONFLICT (scope, name, key) DO UPDATE
+                SET rate_at = pgqueuer.spend(
+                    known.kind_limits -> 'rate_per_key',
+                    it.rate_at,
+                    at,
+                    cardinality(array_positions(keys, it.key))
+                );
+            END IF;
+
+            -- What a rate holds back is due at a time that is known.
+            held_back := CASE
+                WHEN NOT is_read THEN 0
+                WHEN is_held THEN least(
+                    CASE
+                        WHEN known.queue_limits ? 'concurrency'
+                            OR known.kind_limits ?| ARRAY['concurrency', 'concurrency_per_key']
+                        THEN if_full
+                    END,
+                    (
+                        SELECT min(pgqueuer.next_tokens(it.in_force -> 'rate', it.rate_at, at))
+                        FROM pgqueuer.limits AS it
+                        WHERE it.scope = 'kind' AND it.name = known.job
+                            OR it.scope = 'queue' AND it.name = known.queue
+                    ),
+                    CASE WHEN known.kind_limits ? 'rate_per_key' THEN (
+                        SELECT min(pgqueuer.next_tokens(known.kind_limits -> 'rate_per_key', it.rate_at, at))
+                        FROM pgqueuer.rates AS it
+                        WHERE it.scope = 'kind' AND it.name = known.job AND it.key = ANY (looked_at)
+                    ) END
+                )
+            END;
+            id := NULL;
+            lane := turn;
+            next_key := last_key;
+            RETURN NEXT;
+        END LOOP;
+    END
+    $$;
+
 -- Wakes the idle workers, once the transaction commits. The news is '' for available jobs,
 -- 'scheduled' for jobs that are not due, and 'lanes' for the first job of a lane, which is added
 -- for who names it.
@@ -329,6 +756,20 @@ CREATE FUNCTION pgqueuer.ring(news text DEFAULT '', kind text DEFAULT NULL, prio
 
 COMMENT ON FUNCTION pgqueuer.ring IS
     'Wakes the idle workers when the transaction commits. Costs next to nothing when there are none.';
+
+-- The key that some arguments make: the same text as that of the producers in Rust. NULL for no fields.
+CREATE FUNCTION pgqueuer.key_of(args jsonb, fields text[]) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$
+        SELECT CASE cardinality(fields)
+            WHEN 0 THEN NULL
+            WHEN 1 THEN coalesce(args -> fields[1], 'null')::text
+            ELSE (
+                SELECT jsonb_agg(args -> field ORDER BY place)::text
+                FROM unnest(fields) WITH ORDINALITY AS named (field, place)
+            )
+        END
+    $$;
 
 -- Enqueues from SQL: a trigger, psql, another language.
 CREATE FUNCTION pgqueuer.enqueue(
@@ -424,10 +865,16 @@ CREATE FUNCTION pgqueuer.enqueue(
             0
         );
         new_state := CASE WHEN due > clock_timestamp() THEN 'scheduled' ELSE 'available' END;
-        INSERT INTO pgqueuer.jobs (id, kind, position, run_at, priority, state, codec, payload, headers)
+        INSERT INTO pgqueuer.jobs
+            (id, kind, position, run_at, priority, state, codec, payload, headers, limit_key)
         VALUES (
             new_id, enqueue.kind, new_id, due, new_priority, new_state,
-            'json', new_payload, enqueue.headers
+            'json', new_payload, enqueue.headers,
+            (
+                SELECT pgqueuer.key_of(enqueue.args, known.limit_by)
+                FROM pgqueuer.kinds AS known
+                WHERE known.kind = enqueue.kind
+            )
         );
         PERFORM pgqueuer.ring('', enqueue.kind, new_priority);
         PERFORM pgqueuer.ring('scheduled') WHERE new_state = 'scheduled';

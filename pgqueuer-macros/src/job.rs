@@ -4,6 +4,7 @@ mod constants;
 mod expand;
 mod helpers;
 mod keys;
+mod limits;
 mod model;
 pub(crate) mod options;
 mod owned;

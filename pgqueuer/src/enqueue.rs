@@ -118,6 +118,7 @@ impl<J: Job> NewJob<J> {
         Ok(JobToEnqueue {
             kind: J::KIND.into(),
             priority: self.priority.unwrap_or(J::OPTIONS.priority),
+            limit_key: self.job.limit_key()?,
             payload: self.job.encode()?.checked(J::KIND)?,
             headers: self.headers,
             run_at,

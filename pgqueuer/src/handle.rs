@@ -1,5 +1,7 @@
 //! [`PgQueuer`]: the handle to a queue.
 
+mod limits;
+
 use std::{fmt, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};

@@ -84,6 +84,9 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// When the job is enqueued by itself.
     const SCHEDULE: Option<Schedule> = None;
 
+    /// The arguments that make the [`limit_key`](Self::limit_key), for those who enqueue in SQL.
+    const LIMIT_BY: &'static [&'static str] = &[];
+
     /// The shared resources that the handler needs.
     fn requirements() -> Vec<Requirement> {
         Vec::new()
@@ -96,6 +99,17 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// [`ErrorKind::Payload`](crate::ErrorKind::Payload) if they cannot be encoded.
     fn encode(&self) -> Result<Payload> {
         Payload::json(Self::KIND, self)
+    }
+
+    /// The value by which limits for each key count: the text of the arguments in
+    /// [`LIMIT_BY`](Self::LIMIT_BY), as [`KeyValue`](crate::KeyValue) writes them.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if it is longer than
+    /// [`MAX_KEY_BYTES`](crate::MAX_KEY_BYTES).
+    fn limit_key(&self) -> Result<Option<String>> {
+        Ok(None)
     }
 
     /// Starts the handler.

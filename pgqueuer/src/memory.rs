@@ -5,6 +5,7 @@
 //! live jobs at each step, which is fine for thousands of them.
 
 mod claim;
+mod limits;
 mod minutes;
 mod settle;
 mod state;
@@ -23,8 +24,9 @@ use tokio::sync::watch;
 use crate::{
     error::{Error, Result},
     job::JobId,
+    limits::{LimitRecord, Limits, Scope, SetLimit},
     store::{
-        Bell, ClaimKey, ClaimRequest, ClaimedJob, Counts, Crash, Disposition, Holds, Horizon,
+        Bell, ClaimKey, ClaimRequest, Claimed, Counts, Crash, Disposition, Holds, Horizon,
         JobRecord, JobToEnqueue, KindRecord, MinuteRecord, MinuteToAdd, NextTick, Promotion, Ring,
         ScheduleRecord, ScheduleToStore, SessionId, Settlement, Store, Tended, Tick, Work,
     },
@@ -142,7 +144,7 @@ impl Store for MemoryStore {
         Ok(crashes)
     }
 
-    async fn claim(&self, request: &ClaimRequest<'_>) -> Result<Vec<ClaimedJob>> {
+    async fn claim(&self, request: &ClaimRequest<'_>) -> Result<Claimed> {
         Ok(self.lock().claim(request, self.clock.now()))
     }
 
@@ -207,6 +209,38 @@ impl Store for MemoryStore {
 
     async fn list_kinds(&self) -> Result<Vec<KindRecord>> {
         Ok(self.lock().list_kinds())
+    }
+
+    async fn publish_limits(&self, limits: &[(Scope, Limits)]) -> Result<()> {
+        self.lock().publish_limits(limits);
+        self.ring();
+        Ok(())
+    }
+
+    async fn set_limits(&self, scope: &Scope, limits: Option<&[SetLimit]>) -> Result<()> {
+        self.lock().set_limits(scope, limits);
+        self.adopt().await?;
+        self.ring();
+        Ok(())
+    }
+
+    async fn set_paused(&self, scope: &Scope, is_paused: bool) -> Result<bool> {
+        let paused_at = is_paused.then(|| self.clock.now());
+        let is_changed = self.lock().set_paused(scope, paused_at);
+        self.ring();
+        Ok(is_changed)
+    }
+
+    async fn list_limits(&self) -> Result<Vec<LimitRecord>> {
+        Ok(self.lock().list_limits())
+    }
+
+    async fn adopt(&self) -> Result<u64> {
+        Ok(self.lock().adopt())
+    }
+
+    async fn forget_rates(&self, limit: u32) -> Result<u64> {
+        Ok(self.lock().forget_rates(limit, self.clock.now()))
     }
 
     async fn store_schedules(&self, schedules: &[ScheduleToStore]) -> Result<()> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::{
     backoff::Backoff,
     error::{Error, Result},
+    limits::Limits,
     payload::Codec,
 };
 
@@ -71,6 +72,12 @@ pub struct JobOptions {
     ///
     /// Default: 7 days. At most 100 years.
     pub retain: Duration,
+
+    /// How many run at once, and how many begin in a time, on all workers together.
+    ///
+    /// Default: [`Limits::NONE`]. Can be changed at run time: see
+    /// [`PgQueuer::set_limits`](crate::PgQueuer::set_limits).
+    pub limits: Limits,
 }
 
 /// What becomes of a job whose last attempt failed.
@@ -104,6 +111,7 @@ impl JobOptions {
         on_failure: OnFailure::Hold,
         codec: Codec::Framed,
         retain: Duration::from_secs(7 * 24 * 60 * 60),
+        limits: Limits::NONE,
     };
 
     const MAX_RETAIN: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
@@ -121,6 +129,8 @@ impl JobOptions {
         } else if self.retain > Self::MAX_RETAIN {
             "retain is over 100 years".to_owned()
         } else if let Err(problem) = self.backoff.validate() {
+            problem
+        } else if let Err(problem) = self.limits.validate() {
             problem
         } else {
             return Ok(());

@@ -13,6 +13,7 @@ mod gather;
 mod history;
 mod hosts;
 mod lanes;
+mod limits;
 mod lookout;
 mod migrate;
 mod place;
@@ -46,8 +47,9 @@ use sqlx::{PgPool, Row as _, postgres::PgRow};
 use crate::{
     error::{Error, Result},
     job::JobId,
+    limits::{LimitRecord, Limits, Scope, SetLimit},
     store::{
-        Bell, ClaimKey, ClaimRequest, ClaimedJob, Counts, Crash, Holds, Horizon, JobRecord,
+        Bell, ClaimKey, ClaimRequest, Claimed, Counts, Crash, Holds, Horizon, JobRecord,
         JobToEnqueue, KindRecord, MinuteRecord, MinuteToAdd, NextTick, Promotion, ScheduleRecord,
         ScheduleToStore, SessionId, Settlement, Store, Tended, Tick, Work,
     },
@@ -235,7 +237,7 @@ impl Store for PostgresStore {
         self.moves.cut(rescuing).await
     }
 
-    async fn claim(&self, request: &ClaimRequest<'_>) -> Result<Vec<ClaimedJob>> {
+    async fn claim(&self, request: &ClaimRequest<'_>) -> Result<Claimed> {
         let claiming = claim::claim(self.claiming(), &self.statements, &self.lanes, request);
         self.moves.cut(claiming).await
     }
@@ -306,6 +308,33 @@ impl Store for PostgresStore {
 
     async fn list_kinds(&self) -> Result<Vec<KindRecord>> {
         schedules::list_kinds(&self.pool, &self.statements).await
+    }
+
+    async fn publish_limits(&self, limits: &[(Scope, Limits)]) -> Result<()> {
+        let publishing = limits::publish(self.control(), &self.statements, limits);
+        self.moves.cut(publishing).await
+    }
+
+    async fn set_limits(&self, scope: &Scope, limits: Option<&[SetLimit]>) -> Result<()> {
+        limits::set(&self.pool, &self.statements, scope, limits).await
+    }
+
+    async fn set_paused(&self, scope: &Scope, is_paused: bool) -> Result<bool> {
+        limits::set_paused(&self.pool, &self.statements, scope, is_paused).await
+    }
+
+    async fn list_limits(&self) -> Result<Vec<LimitRecord>> {
+        limits::list(&self.pool, &self.statements).await
+    }
+
+    async fn adopt(&self) -> Result<u64> {
+        let adopting = limits::adopt(self.control(), &self.statements);
+        self.moves.cut(adopting).await
+    }
+
+    async fn forget_rates(&self, limit: u32) -> Result<u64> {
+        let forgetting = limits::forget_rates(self.control(), &self.statements, limit);
+        self.moves.cut(forgetting).await
     }
 
     async fn store_schedules(&self, schedules: &[ScheduleToStore]) -> Result<()> {

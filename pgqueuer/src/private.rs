@@ -9,6 +9,7 @@ pub use crate::{
     error::Result,
     job::{Argument, HandlerFuture, Job, Source},
     key::Key,
+    limits::{Limits, Rate},
     options::{JobOptions, OnFailure},
     outcome::IntoOutcome,
     payload::{Codec, FrameWriter, Payload},

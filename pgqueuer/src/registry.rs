@@ -6,6 +6,7 @@ use crate::{
     context::Context,
     error::{Error, Result},
     job::{Argument, HandlerFuture, Job, Source},
+    limits::{Limits, Scope},
     options::{JobOptions, validate_name},
     payload::Payload,
     resources::{Requirement, Resources},
@@ -30,6 +31,8 @@ pub struct JobDescriptor {
     pub arguments: &'static [Argument],
     /// See [`Job::SCHEDULE`].
     pub schedule: Option<Schedule>,
+    /// See [`Job::LIMIT_BY`].
+    pub limit_by: &'static [&'static str],
     requirements: fn() -> Vec<Requirement>,
     check: fn(&Payload) -> Result<()>,
     start: fn(&Payload, Context) -> Result<Start>,
@@ -55,6 +58,7 @@ impl JobDescriptor {
             source: J::SOURCE,
             arguments: J::ARGUMENTS,
             schedule: J::SCHEDULE,
+            limit_by: J::LIMIT_BY,
             requirements: J::requirements,
             check: |payload| payload.decode::<J>().map(drop),
             start: |payload, context| match payload.decode::<J>() {
@@ -108,6 +112,12 @@ impl Registry {
         let mut transactional = BTreeSet::new();
         for job in jobs {
             job.options.validate(job.kind)?;
+            if job.options.limits.is_keyed() && job.limit_by.is_empty() {
+                return Err(Error::config(format!(
+                    "job kind `{}`: a limit for each key needs arguments to go by, in `LIMIT_BY`",
+                    job.kind
+                )));
+            }
             if (job.requirements)().contains(&Requirement::of_transaction()) {
                 transactional.extend(job.names());
             }
@@ -172,8 +182,16 @@ impl Registry {
             retain_seconds: i64::try_from(job.options.retain.as_secs()).unwrap_or(i64::MAX),
             arguments: serde_json::json!(job.arguments),
             source: job.source.to_string(),
+            job: job.kind.to_owned(),
+            limit_by: job.limit_by.iter().map(|it| (*it).to_owned()).collect(),
         };
         self.names().map(record).collect()
+    }
+
+    /// The limits that the code has, those that say nothing too: others may have said something.
+    pub(crate) fn limits(&self) -> impl Iterator<Item = (Scope, Limits)> {
+        self.jobs()
+            .map(|job| (Scope::Kind(job.kind.to_owned()), job.options.limits))
     }
 
     /// Keeps the kinds of some queues only.

@@ -48,6 +48,7 @@ use tracing::{Instrument, error, info, info_span, warn};
 
 use crate::{
     error::{Error, ErrorKind, Result},
+    limits::{Limits, Scope},
     store::{KindRecord, Store},
     worker::Worker,
 };
@@ -105,6 +106,7 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
         registry,
         resources,
         queue_concurrency,
+        queue_limits,
         mut config,
     } = worker;
     let store: Arc<dyn Store> = Arc::clone(pgq.store());
@@ -120,8 +122,18 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
         config.listen = false;
     }
     let kinds: Vec<KindRecord> = registry.records();
+    let limits: Vec<(Scope, Limits)> = registry
+        .limits()
+        .chain(
+            queue_limits
+                .into_iter()
+                .map(|(queue, limits)| (Scope::Queue(queue), limits)),
+        )
+        .collect();
     let publishing = async {
         store.publish_kinds(&kinds).await?;
+        store.publish_limits(&limits).await?;
+        store.adopt().await?;
         scheduler::store_schedules(&*store, &registry).await
     };
     // Before the first result: a day whose records began elsewhere is not prepared any more.
@@ -145,9 +157,9 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
     let settled_all = CancellationToken::new();
     let counting = minutes.clone().run(Arc::clone(&store), settled_all.clone());
     let counting = spawn(&stop, counting);
-    let (settler, settling) = Settler::start(Arc::clone(&store), &config, minutes);
-    let settling = spawn(&stop, settling);
     let wakeups = Wakeups::new(&config);
+    let (settler, settling) = Settler::start(Arc::clone(&store), &config, minutes, wakeups.clone());
+    let settling = spawn(&stop, settling);
     let listening = spawn(&stop, wakeups.clone().listen(Arc::clone(&store)));
     let ahead = Ahead::default();
     let attempts = Attempts::new(

@@ -30,9 +30,9 @@ pub use records::{
     Counts, JobRecord, JobState, KindRecord, NextTick, ScheduleRecord, ScheduleToStore, Tick,
 };
 pub use types::{
-    Attempted, Bound, ClaimKey, ClaimRequest, ClaimedJob, Crash, Disposition, Ending, Failure,
-    FailureReason, Holds, Horizon, JobToEnqueue, Look, Place, Promotion, Ring, RunAt, SessionId,
-    Settlement,
+    Attempted, Bound, ClaimKey, ClaimRequest, Claimed, ClaimedJob, Crash, Disposition, Ending,
+    Failure, FailureReason, Holds, Horizon, JobToEnqueue, Look, Place, Promotion, Ring, RunAt,
+    SessionId, Settlement,
 };
 
 use std::{any::Any, fmt, time::Duration};
@@ -40,7 +40,11 @@ use std::{any::Any, fmt, time::Duration};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use crate::{error::Result, job::JobId};
+use crate::{
+    error::Result,
+    job::JobId,
+    limits::{LimitRecord, Limits, Scope, SetLimit},
+};
 
 /// Where jobs are kept. Object-safe, so that [`PgQueuer`](crate::PgQueuer) and
 /// [`Worker`](crate::Worker) need no type parameter.
@@ -84,8 +88,9 @@ pub trait Store: fmt::Debug + Send + Sync {
     async fn rescue(&self) -> Result<Vec<Crash>>;
 
     /// Hands out available jobs of the wanted kinds: higher priority first, and of each kind
-    /// in the order of becoming available. Counts the attempt. Never hands out a job twice.
-    async fn claim(&self, request: &ClaimRequest<'_>) -> Result<Vec<ClaimedJob>>;
+    /// in the order of becoming available. Counts the attempt. Never hands out a job twice, nor
+    /// more than [limits](Self::set_limits) allow, nor any that is paused.
+    async fn claim(&self, request: &ClaimRequest<'_>) -> Result<Claimed>;
 
     /// Gives back what a session holds besides `known`, at no attempt: the jobs of a claim
     /// whose reply was lost. Returns how many. No claim of the session may be under way.
@@ -126,6 +131,26 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// The kinds that workers have published, by name.
     async fn list_kinds(&self) -> Result<Vec<KindRecord>>;
+
+    /// Publishes the limits that the code has. What was set stays.
+    async fn publish_limits(&self, limits: &[(Scope, Limits)]) -> Result<()>;
+
+    /// Sets limits instead of what the code says, besides those that were set before; `None` lets
+    /// the code's hold again. [Adopts](Self::adopt).
+    async fn set_limits(&self, scope: &Scope, limits: Option<&[SetLimit]>) -> Result<()>;
+
+    /// Pauses, or lets go on. Returns whether that changed anything.
+    async fn set_paused(&self, scope: &Scope, is_paused: bool) -> Result<bool>;
+
+    /// What is limited or paused.
+    async fn list_limits(&self) -> Result<Vec<LimitRecord>>;
+
+    /// Brings jobs under limits that are older than these: those that run already are counted
+    /// in, and those that wait get the key that they lack. Returns how many there were.
+    async fn adopt(&self) -> Result<u64>;
+
+    /// Deletes up to `limit` records of rates that say nothing any more.
+    async fn forget_rates(&self, limit: u32) -> Result<u64>;
 
     /// Adds schedules, and moves the next tick of those whose rule has changed. A
     /// schedule that is already there keeps its next tick.

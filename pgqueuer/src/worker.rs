@@ -13,6 +13,7 @@ use crate::{
     error::{Error, Result},
     handle::PgQueuer,
     job::Job,
+    limits::{Limits, Scope},
     registry::{JobDescriptor, Registry},
     resources::Resources,
     runtime::{self, Mode, Report, Stop},
@@ -29,6 +30,7 @@ pub struct WorkerBuilder {
     registered: Vec<JobDescriptor>,
     linked: bool,
     queue_concurrency: BTreeMap<String, usize>,
+    queue_limits: BTreeMap<String, Limits>,
     only_queues: BTreeSet<String>,
     config: WorkerConfig,
 }
@@ -46,6 +48,7 @@ impl WorkerBuilder {
             registered: Vec::new(),
             linked: true,
             queue_concurrency: BTreeMap::new(),
+            queue_limits: BTreeMap::new(),
             only_queues: BTreeSet::new(),
             config: WorkerConfig::default(),
         }
@@ -75,6 +78,14 @@ impl WorkerBuilder {
     /// concurrency of the worker. At least 1.
     pub fn queue(mut self, queue: impl Into<String>, concurrency: usize) -> Self {
         self.queue_concurrency.insert(queue.into(), concurrency);
+        self
+    }
+
+    /// Limits the jobs of this queue on all workers together, whatever worker is built with it; the
+    /// last one to start counts. A queue has no keys. It can be changed at run time: see
+    /// [`PgQueuer::set_limits`].
+    pub fn queue_limits(mut self, queue: impl Into<String>, limits: Limits) -> Self {
+        self.queue_limits.insert(queue.into(), limits);
         self
     }
 
@@ -129,8 +140,15 @@ impl WorkerBuilder {
         let mut registry = Registry::new(jobs)?;
         check_queues(
             &registry,
-            self.queue_concurrency.keys().chain(&self.only_queues),
+            self.queue_concurrency
+                .keys()
+                .chain(self.queue_limits.keys())
+                .chain(&self.only_queues),
         )?;
+        for (queue, limits) in &self.queue_limits {
+            let scope = Scope::Queue(queue.clone());
+            limits.validate_for(&scope).map_err(Error::config)?;
+        }
         if let Some((queue, _)) = self
             .queue_concurrency
             .iter()
@@ -156,6 +174,7 @@ impl WorkerBuilder {
             registry: Arc::new(registry),
             resources: Arc::new(self.resources),
             queue_concurrency: self.queue_concurrency,
+            queue_limits: self.queue_limits,
             config: self.config,
         })
     }
@@ -191,6 +210,7 @@ pub struct Worker {
     pub(crate) registry: Arc<Registry>,
     pub(crate) resources: Arc<Resources>,
     pub(crate) queue_concurrency: BTreeMap<String, usize>,
+    pub(crate) queue_limits: BTreeMap<String, Limits>,
     pub(crate) config: WorkerConfig,
 }
 

@@ -66,6 +66,7 @@ fn options(options: &Options) -> Option<TokenStream> {
             let retain = duration(it);
             quote!(retain: #retain)
         }),
+        options.limits.constant(),
     ]
     .into_iter()
     .flatten()
@@ -106,7 +107,7 @@ fn backoff(backoff: &Backoff) -> TokenStream {
     }
 }
 
-fn duration(duration: Duration) -> TokenStream {
+pub(super) fn duration(duration: Duration) -> TokenStream {
     let (seconds, nanoseconds) = (duration.as_secs(), duration.subsec_nanos());
     if nanoseconds == 0 {
         quote!(::core::time::Duration::from_secs(#seconds))

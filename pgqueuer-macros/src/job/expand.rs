@@ -76,6 +76,7 @@ fn implementation(function: &Function, model: &JobModel) -> TokenStream {
     let cfgs = cfgs(function);
     let name = &model.name;
     let constants = constants::of(function, model);
+    let limit_key = model.options.limits.key(model.arguments());
     let requirements = requirements(model);
     let encode = encode(model);
     let run = run(function, model);
@@ -85,6 +86,7 @@ fn implementation(function: &Function, model: &JobModel) -> TokenStream {
         #[allow(deprecated, clippy::needless_update)]
         impl ::pgqueuer::__private::Job for #name {
             #constants
+            #limit_key
             #requirements
             #encode
             #run

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use syn::{GenericParam, LitStr, Safety, Signature, ext::IdentExt};
 
 use super::{
-    Attribute,
+    Attribute, keys,
     options::{JOB_OPTIONS, Options},
     parameters::{self, Argument, Injected, Parameter},
     parse::{Function, Helpers},
@@ -53,6 +53,7 @@ impl JobModel {
             .filter_map(|(input, helpers)| Parameter::new(input, helpers, &mut errors))
             .collect();
         parameters::check_names(&parameters, &mut errors);
+        keys::check(&options.limits.by, arguments(&parameters), &mut errors);
         if attribute == Attribute::Schedule {
             check_no_arguments(&parameters, &mut errors);
         }
@@ -68,11 +69,8 @@ impl JobModel {
         })
     }
 
-    pub(super) fn arguments(&self) -> impl Iterator<Item = &Argument> {
-        self.parameters.iter().filter_map(|it| match it {
-            Parameter::Argument(argument) => Some(argument),
-            Parameter::Injected(_) => None,
-        })
+    pub(super) fn arguments(&self) -> impl Iterator<Item = &Argument> + Clone {
+        arguments(&self.parameters)
     }
 
     pub(super) fn injected(&self) -> impl Iterator<Item = &Injected> {
@@ -81,6 +79,13 @@ impl JobModel {
             Parameter::Argument(_) => None,
         })
     }
+}
+
+fn arguments(parameters: &[Parameter]) -> impl Iterator<Item = &Argument> + Clone {
+    parameters.iter().filter_map(|it| match it {
+        Parameter::Argument(argument) => Some(argument),
+        Parameter::Injected(_) => None,
+    })
 }
 
 fn read_options(

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use syn::LitStr;
 
+use super::limits::Limits;
 use crate::{
     attribute::{self, Item, Known, Setting, Value},
     errors::Errors,
@@ -22,6 +23,8 @@ pub(crate) const JOB_OPTIONS: &[Known] = &[
     known("on_failure", "on_failure = \"discard\""),
     known("codec", "codec = \"json\""),
     known("retain", "retain = \"7d\""),
+    known("concurrency", "concurrency = 2"),
+    known("rate", "rate = \"100/s\""),
 ];
 
 const BACKOFF_OPTIONS: &[Known] = &[
@@ -48,6 +51,7 @@ pub(crate) struct Options {
     pub(crate) on_failure: Option<OnFailure>,
     pub(crate) codec: Option<Codec>,
     pub(crate) retain: Option<Duration>,
+    pub(crate) limits: Limits,
 }
 
 pub(crate) enum Backoff {
@@ -101,6 +105,8 @@ impl Options {
                 self.codec = errors.handle(setting.choice(&choices));
             }
             "retain" => self.retain = errors.handle(retain(setting)),
+            "concurrency" => self.limits.set_concurrency(setting, errors),
+            "rate" => self.limits.set_rate(setting, errors),
             _ => {}
         }
     }

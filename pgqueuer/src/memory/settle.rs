@@ -45,7 +45,7 @@ impl Memory {
             }
             job.add_failure(failure, now);
             job.claimed_by = None;
-            job.position = position;
+            job.take_place(position);
             match settlement.disposition {
                 Disposition::Again { after, attempted } => {
                     job.state = if after.is_zero() {

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use chrono::{DateTime, Utc};
 
+use super::limits::Rules;
 use crate::{
     context::Headers,
     job::JobId,
@@ -26,6 +27,7 @@ pub(super) struct Memory {
     pub(super) schedules: BTreeMap<String, ScheduleRecord>,
     /// By when the minute began, and the kind.
     pub(super) minutes: BTreeMap<(DateTime<Utc>, String), Tally>,
+    pub(super) rules: Rules,
     /// Ids and places in line; both only ever grow.
     positions: i64,
     last_session: i64,
@@ -45,6 +47,9 @@ pub(super) struct LiveJob {
     pub(super) payload: Payload,
     pub(super) headers: Headers,
     pub(super) failures: Vec<Failure>,
+    /// It was begun under a limit.
+    pub(super) slot: bool,
+    pub(super) limit_key: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -65,6 +70,13 @@ pub(super) struct Session {
 }
 
 impl LiveJob {
+    /// To a place in line that was taken anew; in the line of a key, it keeps its own.
+    pub(super) fn take_place(&mut self, position: i64) {
+        if !self.slot || self.limit_key.is_none() {
+            self.position = position;
+        }
+    }
+
     pub(super) fn is_waiting(&self) -> bool {
         self.state == Live::Available && self.claimed_by.is_none()
     }
@@ -139,6 +151,8 @@ impl Memory {
                 payload: job.payload.clone(),
                 headers: job.headers.clone(),
                 failures: Vec::new(),
+                slot: false,
+                limit_key: job.limit_key.clone(),
             };
             self.jobs.insert(id, live);
             id
@@ -181,7 +195,7 @@ impl Memory {
                 job.claimed_by = None;
                 job.run_at = now;
                 job.attempt -= 1;
-                job.position = position;
+                job.take_place(position);
                 given_back += 1;
             }
         }
@@ -243,7 +257,7 @@ impl Memory {
             job.add_failure(Some(failure), now);
             job.claimed_by = None;
             job.run_at = now;
-            job.position = position;
+            job.take_place(position);
             job.state = if used_up { Live::Held } else { Live::Available };
             job.record(id).state
         };

@@ -22,7 +22,7 @@ impl Memory {
             let position = self.next_position();
             if let Some(job) = self.jobs.get_mut(id) {
                 job.state = Live::Available;
-                job.position = position;
+                job.take_place(position);
             }
         }
         let next = self

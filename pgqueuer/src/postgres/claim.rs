@@ -6,12 +6,12 @@ use super::{
     dedicated::{Dedicated, Lent},
     failure::failed_to,
     lanes::{LaneBook, LaneColumns, Lanes},
-    rows::{self, ClaimedRow},
+    rows::{self, ClaimedRow, LimitedRow},
     statements::Statements,
 };
 use crate::{
     error::Result,
-    store::{ClaimRequest, ClaimedJob, Look, SessionId},
+    store::{Bound, ClaimRequest, Claimed, Look, SessionId},
 };
 
 /// How often marks are shared. A guess: often enough that a new worker walks over little, seldom
@@ -23,47 +23,162 @@ pub(super) async fn claim(
     statements: &Statements,
     lanes: &Lanes,
     request: &ClaimRequest<'_>,
-) -> Result<Vec<ClaimedJob>> {
+) -> Result<Claimed> {
     let failed = failed_to("claim jobs");
     let mut lent = dedicated.lend().await.map_err(&failed)?;
     let knows_lanes = lanes.with(|book| book.holds_for(lent.number()));
     if request.look == Look::Everywhere || !knows_lanes {
         survey(&mut lent, statements, lanes, request.kinds).await?;
     }
-    let columns = lanes.with(|book| book.in_order(request.kinds, request.look));
-    if columns.kinds.is_empty() || request.limit == 0 {
-        lent.give_back().await.map_err(&failed)?;
-        return Ok(Vec::new());
+    let runs = match request.limit {
+        0 => Vec::new(),
+        _ => lanes.with(|book| book.in_order(request)),
+    };
+    let mut claimed = Vec::new();
+    let mut held_back = None;
+    for run in runs {
+        let left = Left::of(request, &claimed);
+        let request = left.request(request);
+        if request.limit == 0 {
+            break;
+        }
+        lent.go_on().await.map_err(&failed)?;
+        if !lanes.with(|book| book.holds_for(lent.number())) {
+            break;
+        }
+        if run.is_limited {
+            let (rows, wait) = claim_limited(&mut lent, statements, lanes, &request, &run).await?;
+            claimed.extend(rows);
+            held_back = held_back.into_iter().chain(wait).min();
+        } else {
+            claimed.extend(claim_free(&mut lent, statements, lanes, &request, &run).await?);
+        }
+    }
+    lent.give_back().await.map_err(&failed)?;
+    // UPDATE … RETURNING keeps no order.
+    claimed.sort_unstable_by_key(|row| (Reverse(row.job.priority), row.position));
+    Ok(Claimed {
+        jobs: claimed.into_iter().map(|row| row.job).collect(),
+        held_back,
+    })
+}
+
+/// What a request still asks for, once some of its lanes were read.
+struct Left<'a> {
+    limit: u32,
+    bounds: Vec<Bound<'a>>,
+}
+
+impl<'a> Left<'a> {
+    fn of(request: &ClaimRequest<'a>, claimed: &[ClaimedRow]) -> Self {
+        let less = |limit: u32, taken: usize| {
+            limit.saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX))
+        };
+        let of_bound = |bound: &Bound<'a>| {
+            let is_its = |row: &&ClaimedRow| bound.kinds.contains(&row.job.kind.as_str());
+            Bound {
+                kinds: bound.kinds,
+                limit: less(bound.limit, claimed.iter().filter(is_its).count()),
+            }
+        };
+        Self {
+            limit: less(request.limit, claimed.len()),
+            bounds: request.bounds.iter().map(of_bound).collect(),
+        }
     }
 
+    fn request(&'a self, request: &ClaimRequest<'a>) -> ClaimRequest<'a> {
+        ClaimRequest {
+            limit: self.limit,
+            bounds: &self.bounds,
+            ..*request
+        }
+    }
+}
+
+/// Claims from lanes without limits.
+async fn claim_free(
+    lent: &mut Lent<'_>,
+    statements: &Statements,
+    lanes: &Lanes,
+    request: &ClaimRequest<'_>,
+    columns: &LaneColumns,
+) -> Result<Vec<ClaimedRow>> {
+    let failed = failed_to("claim jobs");
     let way = match request.bounds {
         [] if lanes.with(|book| book.is_alone()) => Way::Alone,
         [] => Way::Together,
         _ => Way::Bounded,
     };
-    let claimed = match run(&mut lent, statements, way, request, &columns).await {
+    let claimed = match run(lent, statements, way, request, columns).await {
         Err(error) if way == Way::Alone && has_code(&error, LOCK_NOT_AVAILABLE) => {
             lanes.with(LaneBook::note_hindrance);
             lent.recover().await.map_err(&failed)?;
-            run(&mut lent, statements, Way::Together, request, &columns).await
+            run(lent, statements, Way::Together, request, columns).await
         }
         claimed => claimed,
     };
-    let mut claimed = match claimed {
+    match claimed {
         // Nothing is noted: there is something, for others.
-        Err(error) if has_code(&error, SESSION_IS_OVER) => Vec::new(),
-        Err(error) => return Err(failed(error)),
+        Err(error) if has_code(&error, SESSION_IS_OVER) => {
+            lent.recover().await.map_err(&failed)?;
+            Ok(Vec::new())
+        }
+        Err(error) => Err(failed(error)),
         Ok(claimed) => {
             // Nor is what may yet be rolled back.
             lent.commit().await.map_err(&failed)?;
-            lanes.with(|book| book.note(request, &columns, &claimed));
-            claimed
+            lanes.with(|book| book.note(request, columns, &claimed));
+            Ok(claimed)
         }
+    }
+}
+
+/// Claims from lanes with limits, as far as these allow; and says in how long to look again.
+async fn claim_limited(
+    lent: &mut Lent<'_>,
+    statements: &Statements,
+    lanes: &Lanes,
+    request: &ClaimRequest<'_>,
+    columns: &LaneColumns,
+) -> Result<(Vec<ClaimedRow>, Option<Duration>)> {
+    let failed = failed_to("claim jobs");
+    let (groups, limits) = columns.bounds(request);
+    let found = statements
+        .claim_limited
+        .query(lent.route())
+        .bind(request.session.0)
+        .bind(&columns.kinds)
+        .bind(&columns.priorities)
+        .bind(&columns.cursors)
+        .bind(i64::from(request.limit))
+        .bind(groups)
+        .bind(limits)
+        .bind(&columns.after_keys)
+        .try_map(|row| rows::limited(&row))
+        .fetch_all(lent.connection())
+        .await;
+    let found = match found {
+        Err(error) if has_code(&error, SESSION_IS_OVER) => {
+            lent.recover().await.map_err(&failed)?;
+            return Ok((Vec::new(), None));
+        }
+        found => found.map_err(&failed)?,
     };
-    lent.give_back().await.map_err(&failed)?;
-    // UPDATE … RETURNING keeps no order.
-    claimed.sort_unstable_by_key(|row| (Reverse(row.job.priority), row.position));
-    Ok(claimed.into_iter().map(|row| row.job).collect())
+    lent.commit().await.map_err(&failed)?;
+    let (mut claimed, mut reports) = (Vec::new(), Vec::new());
+    for row in found {
+        match row {
+            LimitedRow::Claimed(row) => claimed.push(row),
+            LimitedRow::Lane(report) => reports.push(report),
+        }
+    }
+    let held_back = reports.iter().filter_map(|it| it.held_back).min();
+    lanes.with(|book| {
+        book.note(request, columns, &claimed);
+        book.note_limits(columns, reports);
+    });
+    Ok((claimed, held_back))
 }
 
 /// Makes the connection, and has the server prepare and plan what the first claim will need, by
@@ -76,6 +191,7 @@ pub(super) async fn warm_up(dedicated: &Dedicated, statements: &Statements) -> s
         limit: 0,
         bounds: &[],
         look: Look::Onward,
+        has_freed: false,
     };
     statements
         .lanes

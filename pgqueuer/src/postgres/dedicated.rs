@@ -265,6 +265,14 @@ impl Lent<'_> {
         Ok(())
     }
 
+    /// Goes on after [`commit`](Self::commit).
+    pub(super) async fn go_on(&mut self) -> sqlx::Result<()> {
+        if self.route() == Route::Pooled && !self.in_transaction {
+            self.begin_pooled().await?;
+        }
+        Ok(())
+    }
+
     /// Makes sure of what was done.
     pub(super) async fn commit(&mut self) -> sqlx::Result<()> {
         if self.in_transaction {

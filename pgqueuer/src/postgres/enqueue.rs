@@ -26,6 +26,7 @@ impl<'a> Alike<'a> {
         let is_like_first = |job: &JobToEnqueue| {
             job.run_at == RunAt::Now
                 && job.headers.is_empty()
+                && job.limit_key.is_none()
                 && job.priority == first.priority
                 && job.payload.codec == first.payload.codec
                 && job.kind == first.kind
@@ -90,6 +91,7 @@ pub(super) async fn enqueue(
     let payloads: Vec<&[u8]> = jobs.iter().map(|it| it.payload.bytes.as_slice()).collect();
     let headers: Vec<_> = jobs.iter().map(|it| headers_column(&it.headers)).collect();
     let delays: Vec<Option<f64>> = jobs.iter().map(|it| delay_column(it.run_at)).collect();
+    let limit_keys: Vec<Option<&str>> = jobs.iter().map(|it| it.limit_key.as_deref()).collect();
     let times: Vec<Option<DateTime<Utc>>> = jobs.iter().map(|it| time_column(it.run_at)).collect();
 
     statements
@@ -102,6 +104,7 @@ pub(super) async fn enqueue(
         .bind(headers)
         .bind(delays)
         .bind(times)
+        .bind(limit_keys)
         .try_map(|row| rows::job_ids(&row))
         .fetch_one(connection)
         .await

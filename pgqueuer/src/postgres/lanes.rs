@@ -17,6 +17,9 @@
 //! A claim that is rolled back may leave jobs behind the marks of those who passed it by.
 //! `requeue_stranded.sql` brings them back.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     cmp::Reverse,
     collections::BTreeMap,
@@ -26,7 +29,7 @@ use std::{
 
 use foldhash::{HashMap, HashMapExt as _};
 
-use super::rows::{ClaimedRow, HorizonRow, LaneRow};
+use super::rows::{ClaimedRow, HorizonRow, LaneReport, LaneRow};
 use crate::store::{ClaimRequest, Look};
 
 /// What this process knows of the lanes.
@@ -61,7 +64,7 @@ struct Company {
     hindered: Option<Instant>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Lane {
     cursor: i64,
     low_water: i64,
@@ -70,6 +73,14 @@ struct Lane {
     /// There was nothing left at the last look. Looks onward leave it out while there are
     /// others.
     dry: bool,
+    /// Claims go by limits.
+    is_limited: bool,
+    /// By limits for each key: then it has no cursor, but goes on from this key.
+    is_keyed: bool,
+    after_key: String,
+    /// Until when limits hold back what there is, as far as is known.
+    held_until: Option<Instant>,
+    is_paused: bool,
 }
 
 /// How far positions are settled: committed, or rolled back.
@@ -91,6 +102,9 @@ pub(super) struct LaneColumns {
     pub(super) kinds: Vec<String>,
     pub(super) priorities: Vec<i16>,
     pub(super) cursors: Vec<i64>,
+    pub(super) after_keys: Vec<String>,
+    /// Whether these lanes are limited: all of them, or none.
+    pub(super) is_limited: bool,
 }
 
 impl LaneColumns {
@@ -145,12 +159,10 @@ impl LaneBook {
     pub(super) fn learn(&mut self, found: Vec<LaneRow>) {
         for row in found {
             let lane = self.lanes.entry(row.kind).or_default();
-            let lane = lane.entry(row.priority).or_insert(Lane {
-                cursor: row.low_water,
-                low_water: row.low_water,
-                shared: row.low_water,
-                dry: false,
-            });
+            let lane = lane.entry(row.priority).or_default();
+            lane.is_limited = row.is_limited;
+            lane.is_keyed = row.is_keyed;
+            lane.is_paused = row.is_paused;
             lane.shared = row.low_water;
             lane.low_water = lane.low_water.max(row.low_water);
             lane.cursor = lane.cursor.max(row.low_water);
@@ -199,32 +211,41 @@ impl LaneBook {
         self.company.hindered = Some(Instant::now());
     }
 
-    /// The lanes of these kinds, highest priority first. Within a priority the first turn
-    /// goes round.
-    pub(super) fn in_order(&mut self, kinds: &[&str], look: Look) -> LaneColumns {
+    /// The lanes of these kinds, highest priority first. Within a priority those with limits
+    /// come first, and then the first turn goes round. In runs, of which each has limits or has
+    /// none.
+    pub(super) fn in_order(&mut self, request: &ClaimRequest<'_>) -> Vec<LaneColumns> {
+        let kinds = request.kinds;
         let known = |kind: &&str| self.lanes.get(*kind).into_iter().flatten();
         // If all are dry, then any of them may have jobs again.
         let all_dry = kinds.iter().flat_map(known).all(|(_, lane)| lane.dry);
-        let mut lanes: Vec<(i16, usize, &str, i64)> = Vec::new();
+        let mut lanes: Vec<(Reverse<i16>, bool, usize, &str, &Lane)> = Vec::new();
         for (place, kind) in kinds.iter().enumerate() {
             let turn = (place + self.turn) % kinds.len();
             for (priority, lane) in self.lanes.get(*kind).into_iter().flatten() {
-                match look {
-                    Look::Onward if lane.dry && !all_dry => {}
-                    Look::Onward => lanes.push((*priority, turn, kind, lane.cursor)),
-                    Look::Known | Look::Everywhere => {
-                        lanes.push((*priority, turn, kind, lane.low_water));
+                let is_worth_it = match request.look {
+                    Look::Onward => {
+                        (!lane.dry || all_dry) && (request.has_freed || !lane.is_held_back())
                     }
+                    Look::Known | Look::Everywhere => true,
+                };
+                if is_worth_it && !lane.is_paused {
+                    lanes.push((Reverse(*priority), !lane.is_limited, turn, kind, lane));
                 }
             }
         }
+        lanes.sort_unstable_by_key(|(priority, is_free, turn, ..)| (*priority, *is_free, *turn));
+        let runs = lanes.chunk_by(|a, b| a.4.is_limited == b.4.is_limited);
+        let runs = runs.map(|run| LaneColumns {
+            kinds: run.iter().map(|lane| lane.3.to_owned()).collect(),
+            priorities: run.iter().map(|lane| lane.0.0).collect(),
+            cursors: run.iter().map(|lane| lane.4.from(request.look)).collect(),
+            after_keys: run.iter().map(|lane| lane.4.after_key.clone()).collect(),
+            is_limited: run.iter().any(|lane| lane.4.is_limited),
+        });
+        let runs = runs.collect();
         self.turn = self.turn.wrapping_add(1);
-        lanes.sort_unstable_by_key(|(priority, turn, ..)| (Reverse(*priority), *turn));
-        LaneColumns {
-            kinds: lanes.iter().map(|lane| lane.2.to_owned()).collect(),
-            priorities: lanes.iter().map(|lane| lane.0).collect(),
-            cursors: lanes.iter().map(|lane| lane.3).collect(),
-        }
+        runs
     }
 
     /// Moves the marks on after a claim, in whose order these lanes were.
@@ -254,10 +275,11 @@ impl LaneBook {
         let last_read = taken_from.iter().rposition(Option::is_some);
         for (place, (kind, priority)) in lanes.enumerate() {
             let taken = taken_from[place];
-            // A claim stops at the lane that fills it. With bounds, nobody can tell from here
-            // which lane was cut short.
-            let read_to_end = !is_full && request.bounds.is_empty()
-                || is_full && request.bounds.is_empty() && Some(place) < last_read;
+            // A claim stops at the lane that fills it. With bounds and limits, nobody can tell
+            // from here which lane was cut short.
+            let is_bounded = !request.bounds.is_empty() || read.is_limited;
+            let read_to_end =
+                !is_full && !is_bounded || is_full && !is_bounded && Some(place) < last_read;
             let known = self.lanes.get_mut(kind);
             if let Some(known) = known.and_then(|it| it.get_mut(priority)) {
                 known.note(
@@ -265,6 +287,27 @@ impl LaneBook {
                     read_to_end,
                     (request.look != Look::Onward).then_some(self.horizons.long_settled),
                 );
+            }
+        }
+    }
+
+    /// Takes in what a claim under limits has found, besides the jobs.
+    pub(super) fn note_limits(&mut self, read: &LaneColumns, reports: Vec<LaneReport>) {
+        for report in reports {
+            let (kind, priority) = match (
+                read.kinds.get(report.lane),
+                read.priorities.get(report.lane),
+            ) {
+                (Some(kind), Some(priority)) => (kind, priority),
+                _ => continue,
+            };
+            let lane = self.lanes.get_mut(kind).and_then(|it| it.get_mut(priority));
+            if let Some(lane) = lane {
+                lane.after_key = report.next_key;
+                lane.dry = report.held_back.is_none();
+                lane.held_until = report
+                    .held_back
+                    .and_then(|it| Instant::now().checked_add(it));
             }
         }
     }
@@ -296,9 +339,24 @@ impl LaneBook {
 }
 
 impl Lane {
+    fn is_held_back(&self) -> bool {
+        self.held_until.is_some_and(|it| Instant::now() < it)
+    }
+
+    /// From where a look begins.
+    fn from(&self, look: Look) -> i64 {
+        match look {
+            Look::Onward => self.cursor,
+            Look::Known | Look::Everywhere => self.low_water,
+        }
+    }
+
     /// `settled`: the lane was read from its low-water mark, and positions up to here are settled.
     fn note(&mut self, taken: Option<Taken>, read_to_end: bool, settled: Option<i64>) {
         self.dry = read_to_end;
+        if self.is_keyed {
+            return;
+        }
         if let Some(taken) = taken {
             self.cursor = self.cursor.max(taken.last);
         }
@@ -310,78 +368,5 @@ impl Lane {
         };
         self.low_water = self.low_water.max(done);
         self.cursor = self.cursor.max(self.low_water);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn book() -> LaneBook {
-        let mut book = LaneBook::default();
-        book.learn(vec![LaneRow {
-            kind: "mail".to_owned(),
-            priority: 0,
-            low_water: 0,
-        }]);
-        book
-    }
-
-    /// A look at the whole lane finds nothing; where its mark is then.
-    fn mark_after_a_look(book: &mut LaneBook, horizon: HorizonRow) -> i64 {
-        book.pass(horizon);
-        let request = ClaimRequest {
-            session: crate::store::SessionId(1),
-            kinds: &["mail"],
-            limit: 10,
-            bounds: &[],
-            look: Look::Everywhere,
-        };
-        let read = LaneColumns {
-            kinds: vec!["mail".to_owned()],
-            priorities: vec![0],
-            cursors: vec![0],
-        };
-        book.note(&request, &read, &[]);
-        book.lanes["mail"][&0].low_water
-    }
-
-    fn horizon(oldest: i64, next: i64, position: i64) -> HorizonRow {
-        HorizonRow {
-            oldest,
-            next,
-            position,
-            sessions: 1,
-        }
-    }
-
-    #[test]
-    fn marks_follow_when_nothing_is_under_way() {
-        let mut book = book();
-        let marks = [1, 2, 3].map(|_| mark_after_a_look(&mut book, horizon(700, 700, 50)));
-        assert_eq!(marks, [0, 50, 50]);
-        assert!(!book.wants_horizon());
-    }
-
-    #[test]
-    fn marks_wait_for_who_has_taken_a_position() {
-        let mut book = book();
-        mark_after_a_look(&mut book, horizon(700, 700, 50));
-        for _ in 0..5 {
-            // The transaction 700 has position 51.
-            let mark = mark_after_a_look(&mut book, horizon(700, 720, 60));
-            assert_eq!(mark, 0);
-        }
-        let marks = [1, 2, 3].map(|_| mark_after_a_look(&mut book, horizon(730, 730, 60)));
-        assert_eq!(marks, [50, 60, 60]);
-    }
-
-    #[test]
-    fn marks_move_on_while_there_is_always_something_under_way() {
-        let mut book = book();
-        let look =
-            |n: i64| mark_after_a_look(&mut book, horizon(700 + n * 10, 715 + n * 10, n * 100));
-        let marks: Vec<i64> = (1..10).map(look).collect();
-        assert_eq!(marks, [0, 0, 0, 0, 100, 100, 300, 300, 500]);
     }
 }

@@ -5,12 +5,13 @@ use std::{collections::BTreeMap, time::Duration};
 use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use sqlx::{Row, postgres::PgRow};
+use sqlx::{Row, postgres::PgRow, types::Json};
 
 use super::place::place;
 use crate::{
     context::Headers,
     job::JobId,
+    limits::{LimitRecord, Scope},
     payload::{Codec, Payload},
     store::{
         ClaimKey, ClaimedJob, Counts, Crash, Failure, JobRecord, JobState, KindRecord,
@@ -29,6 +30,25 @@ pub(super) struct LaneRow {
     pub(super) kind: String,
     pub(super) priority: i16,
     pub(super) low_water: i64,
+    pub(super) is_limited: bool,
+    pub(super) is_keyed: bool,
+    pub(super) is_paused: bool,
+}
+
+/// A row of `sql/claim_limited.sql`.
+pub(super) enum LimitedRow {
+    Claimed(ClaimedRow),
+    Lane(LaneReport),
+}
+
+/// What a claim under limits says of a lane.
+pub(super) struct LaneReport {
+    /// Its place in the columns.
+    pub(super) lane: usize,
+    /// In how long to look again, if jobs were held back.
+    pub(super) held_back: Option<Duration>,
+    /// With which key to go on.
+    pub(super) next_key: String,
 }
 
 /// See `sql/horizon.sql`.
@@ -55,6 +75,9 @@ pub(super) fn lane(row: &PgRow) -> sqlx::Result<LaneRow> {
         kind: row.try_get("kind")?,
         priority: row.try_get("priority")?,
         low_water: row.try_get("low_water")?,
+        is_limited: row.try_get("is_limited")?,
+        is_keyed: row.try_get("is_keyed")?,
+        is_paused: row.try_get("is_paused")?,
     })
 }
 
@@ -111,9 +134,33 @@ pub(super) fn claimed(row: &PgRow) -> sqlx::Result<ClaimedRow> {
             enqueued_at: row.try_get(9)?,
             waited: waited(row)?,
             place: place(row.try_get(11)?)?,
+            is_limited: false,
         },
         position: row.try_get(5)?,
     })
+}
+
+/// A row of `sql/claim_limited.sql`.
+pub(super) fn limited(row: &PgRow) -> sqlx::Result<LimitedRow> {
+    let id: Option<i64> = row.try_get("id")?;
+    if id.is_some() {
+        let mut row = claimed(row)?;
+        row.job.is_limited = true;
+        return Ok(LimitedRow::Claimed(row));
+    }
+    let lane: i32 = row.try_get("lane")?;
+    let held_back: Option<f64> = row.try_get("held_back")?;
+    Ok(LimitedRow::Lane(LaneReport {
+        // SQL counts from 1.
+        lane: usize::try_from(lane - 1).unwrap_or(0),
+        held_back: held_back.map(seconds),
+        next_key: row.try_get("next_key")?,
+    }))
+}
+
+/// A time that is too long for a `Duration` is as good as the longest.
+fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)
 }
 
 pub(super) fn crash(row: &PgRow) -> sqlx::Result<Crash> {
@@ -130,9 +177,7 @@ pub(super) fn promotion(row: &PgRow) -> sqlx::Result<Promotion> {
     let next_due_in: Option<f64> = row.try_get("next_due_in")?;
     Ok(Promotion {
         promoted: u32::try_from(promoted).unwrap_or(u32::MAX),
-        // A wait that is too long for a `Duration` is as good as the longest.
-        next_due_in: next_due_in
-            .map(|it| Duration::try_from_secs_f64(it.max(0.0)).unwrap_or(Duration::MAX)),
+        next_due_in: next_due_in.map(seconds),
     })
 }
 
@@ -146,6 +191,20 @@ pub(super) fn kind(row: &PgRow) -> sqlx::Result<KindRecord> {
         retain_seconds: row.try_get("retain_seconds")?,
         arguments: row.try_get("arguments")?,
         source: row.try_get("source")?,
+        job: row.try_get("job")?,
+        limit_by: row.try_get("limit_by")?,
+    })
+}
+
+pub(super) fn limit(row: &PgRow) -> sqlx::Result<LimitRecord> {
+    let sort: &str = row.try_get("scope")?;
+    let Json(limits) = row.try_get("in_force")?;
+    let Json(of_code) = row.try_get("of_code")?;
+    Ok(LimitRecord {
+        scope: Scope::from_parts(sort, row.try_get("name")?),
+        limits,
+        of_code,
+        paused_at: row.try_get("paused_at")?,
     })
 }
 

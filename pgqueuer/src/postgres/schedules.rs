@@ -46,6 +46,13 @@ pub(super) async fn publish_kinds(
                 .map(|it| it.source.as_str())
                 .collect::<Vec<_>>(),
         )
+        .bind(kinds.iter().map(|it| it.job.as_str()).collect::<Vec<_>>())
+        .bind(
+            kinds
+                .iter()
+                .map(|it| Json(&it.limit_by))
+                .collect::<Vec<_>>(),
+        )
         .execute(lent.connection())
         .await
         .map_err(&failed)?;

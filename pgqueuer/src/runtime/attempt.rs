@@ -128,7 +128,7 @@ impl Attempts {
             Ok(true) => {
                 let measured = measured(&job, ran);
                 self.settler
-                    .completed_elsewhere(&session, job.key, &measured);
+                    .completed_elsewhere(&session, job.key, &measured, job.is_limited);
             }
             Ok(false) => {
                 warn!(
@@ -190,7 +190,13 @@ impl Attempts {
             disposition: verdict.disposition,
             failure: verdict.failure,
         };
-        place.send(session, settlement, verdict.settled, measured(job, ran));
+        place.send(
+            session,
+            settlement,
+            verdict.settled,
+            measured(job, ran),
+            job.is_limited,
+        );
     }
 
     async fn run_handler(

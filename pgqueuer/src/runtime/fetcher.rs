@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     error::{Chain, Error, Result},
-    store::{Bound, ClaimRequest, ClaimedJob, Look, Store},
+    store::{Bound, ClaimRequest, Claimed, ClaimedJob, Look, Store},
 };
 
 pub(super) struct Fetcher {
@@ -45,7 +45,7 @@ pub(super) struct Fetcher {
 }
 
 /// What a claim brought.
-struct Claimed {
+struct Taken {
     jobs: usize,
     /// As many as was asked for: there may be more.
     is_full: bool,
@@ -118,6 +118,7 @@ impl Fetcher {
                     &self.sessions,
                     &mut self.wakeups,
                     outlook.found,
+                    outlook.held_until,
                 );
                 if stop.run_until_cancelled(resting).await.is_none() {
                     return;
@@ -150,7 +151,7 @@ impl Fetcher {
                     self.attempts.give_back(&job, session).await;
                 }
             }
-            () = self.wakeups.next() => outlook.look_anew(),
+            () = self.wakeups.next_until(outlook.held_until) => outlook.look_anew(),
         }
     }
 
@@ -204,7 +205,7 @@ impl Fetcher {
     }
 
     /// Claims once, for all lines that have room. A look at whole lanes learns which are dry.
-    async fn claim(&mut self, outlook: &mut Outlook<'_>) -> Result<Claimed> {
+    async fn claim(&mut self, outlook: &mut Outlook<'_>) -> Result<Taken> {
         let look = outlook.next;
         let ahead = self.ahead_now();
         let ahead = ahead.saturating_sub(self.ahead.len());
@@ -224,7 +225,7 @@ impl Fetcher {
             .flat_map(|(line, _)| line.group.kinds.iter().copied())
             .collect();
         if kinds.is_empty() {
-            return Ok(Claimed {
+            return Ok(Taken {
                 jobs: 0,
                 is_full: true,
                 look,
@@ -245,11 +246,13 @@ impl Fetcher {
             limit: u32::try_from(limit).unwrap_or(u32::MAX),
             bounds: &bounds,
             look,
+            has_freed: std::mem::take(&mut outlook.has_freed),
         };
         session.set_unsure(true);
         let began = Instant::now();
-        let jobs = in_time(SHORT_CALL, self.store.claim(&request)).await?;
+        let Claimed { jobs, held_back } = in_time(SHORT_CALL, self.store.claim(&request)).await?;
         session.set_unsure(false);
+        outlook.hold_back(held_back);
 
         let claimed = jobs.len();
         self.pace.note_claimed(&jobs);
@@ -273,7 +276,7 @@ impl Fetcher {
             }
         }
         self.begin(jobs, &session);
-        Ok(Claimed {
+        Ok(Taken {
             jobs: claimed,
             is_full,
             look,
@@ -322,7 +325,7 @@ impl Fetcher {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = self.slots.freed() => {}
-                () = self.wakeups.next() => {}
+                () = self.wakeups.next_until(outlook.held_until) => {}
             }
             return false;
         }
@@ -332,14 +335,21 @@ impl Fetcher {
             let promotion = in_time(LONGEST_CALL, self.store.promote(Self::PROMOTE)).await?;
             // What was settled may have become available again.
             let claimed = self.claim_round(outlook).await?;
-            // A job that was claimed just now may be through already, and not yet written.
-            let nothing_left = promotion.promoted == 0 && claimed == 0;
+            // A job that was claimed just now may be through already, and not yet written. What
+            // limits hold back is left to nobody else.
+            let is_held_back = outlook.held_until.is_some();
+            let nothing_left = promotion.promoted == 0 && claimed == 0 && !is_held_back;
             // A session that is gone claims nothing either, and another one may have begun since.
             let is_alive = self.sessions.is_alive().await?;
             let is_same = self.sessions.current().id == session;
             Ok::<bool, Error>(nothing_left && is_alive && is_same)
         };
         match settled.await {
+            Ok(false) if outlook.held_until.is_some() => {
+                let waiting = self.wakeups.next_until(outlook.held_until);
+                stop.run_until_cancelled(waiting).await;
+                false
+            }
             Ok(is_drained) => is_drained,
             Err(error) => {
                 warn!(error = %Chain(&error), "failed to look for due jobs");

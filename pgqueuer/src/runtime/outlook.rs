@@ -17,6 +17,10 @@ pub(super) struct Outlook<'a> {
     pub(super) look_took: Duration,
     /// When a claim last brought something.
     pub(super) found: Instant,
+    /// Slots have become free under a limit since the last claim.
+    pub(super) has_freed: bool,
+    /// When to look again for what limits have held back.
+    pub(super) held_until: Option<Instant>,
     /// A claim failed: its reply may have been lost on the way.
     pub(super) is_unsure: bool,
 }
@@ -38,10 +42,13 @@ impl<'a> Outlook<'a> {
             looked_everywhere: Instant::now(),
             look_took: Duration::ZERO,
             found: Instant::now(),
+            has_freed: false,
+            held_until: None,
             is_unsure: false,
         }
     }
 
+    /// To look again, since time has passed or something has changed.
     pub(super) fn look_anew(&mut self) {
         if self.next == Look::Onward {
             self.next = Look::Known;
@@ -50,12 +57,26 @@ impl<'a> Outlook<'a> {
     }
 
     pub(super) fn hear(&mut self, news: Option<News>) {
-        if news.is_some() {
-            self.look_anew();
+        match news {
+            None => {}
+            // A busy worker goes on, and looks for these besides.
+            Some(News::Freed) => {
+                self.has_freed = true;
+                self.lines.iter_mut().for_each(|line| line.dry = false);
+            }
+            Some(News::Jobs | News::Lanes) => {
+                self.has_freed = true;
+                self.look_anew();
+            }
         }
         if news == Some(News::Lanes) {
             self.next = Look::Everywhere;
         }
+    }
+
+    /// Takes in what a claim says of limits.
+    pub(super) fn hold_back(&mut self, held_back: Option<Duration>) {
+        self.held_until = held_back.and_then(|it| Instant::now().checked_add(spread_up(it)));
     }
 
     pub(super) fn is_dry(&self) -> bool {
@@ -66,4 +87,9 @@ impl<'a> Outlook<'a> {
         let mut lines = self.lines.iter();
         lines.any(|line| !line.dry && slots.free(line.group) > 0)
     }
+}
+
+/// A little later, so that the workers of a fleet do not look in step.
+fn spread_up(wait: Duration) -> Duration {
+    wait.mul_f64(1.0 + 0.1 * fastrand::f64()) + Duration::from_micros(fastrand::u64(0..1000))
 }

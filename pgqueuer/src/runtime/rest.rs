@@ -63,16 +63,18 @@ impl Rest {
         }
     }
 
-    /// Returns when it is time to look again. `found`: when a look last found something.
+    /// Returns when it is time to look again. `found`: when a look last found something. `until`:
+    /// when to look at the latest.
     pub(super) async fn rest(
         &mut self,
         store: &dyn Store,
         sessions: &Sessions,
         wakeups: &mut Wakeups,
         found: Instant,
+        until: Option<Instant>,
     ) {
         if !wakeups.listens() {
-            return wakeups.next().await;
+            return wakeups.next_until(until).await;
         }
         let step = in_time(
             SHORT_CALL,
@@ -86,18 +88,18 @@ impl Rest {
                 tracing::debug!(error = %Chain(&error), "failed to arm the bell");
                 self.state = State::Unarmed;
                 wakeups.set_armed(false);
-                wakeups.next().await;
+                wakeups.next_until(until).await;
                 return;
             }
         }
         match &mut self.state {
             State::Unarmed => tokio::time::sleep(LOOK_EVERY).await,
-            State::Armed(_) => wakeups.next().await,
+            State::Armed(_) => wakeups.next_until(until).await,
             State::Arming(_, _, wait) => {
                 *wait = (*wait * 2).min(LONGEST_WAIT);
                 let wait = *wait;
                 tokio::select! {
-                    () = wakeups.next() => {}
+                    () = wakeups.next_until(until) => {}
                     () = tokio::time::sleep(wait) => {}
                 }
             }

@@ -129,6 +129,7 @@ async fn carry_out(
         due: due.at,
         next,
         job: JobToEnqueue {
+            limit_key: None,
             kind: job.kind.into(),
             priority: job.options.priority,
             payload: no_arguments(),

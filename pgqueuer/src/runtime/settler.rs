@@ -22,6 +22,7 @@ use super::{
     Patience, Report, SHORT_CALL, in_time,
     minutes::{Measured, Minutes},
     session::Session,
+    wakeups::Wakeups,
 };
 use crate::{
     config::WorkerConfig,
@@ -49,6 +50,7 @@ pub(super) struct Settler {
     unwritten: Arc<Unwritten>,
     report: Arc<Mutex<Report>>,
     minutes: Minutes,
+    wakeups: Wakeups,
     finish: CancellationToken,
 }
 
@@ -89,6 +91,8 @@ struct Finished {
     settlement: Settlement,
     settled: Settled,
     measured: Measured,
+    /// Its slot under a limit becomes free.
+    is_limited: bool,
 }
 
 /// A place in a batch to come.
@@ -104,6 +108,7 @@ impl Place<'_> {
         settlement: Settlement,
         settled: Settled,
         measured: Measured,
+        is_limited: bool,
     ) {
         let Some(permit) = self.permit else {
             // The settler has ended without waiting for this attempt, which blocked its
@@ -117,6 +122,7 @@ impl Place<'_> {
             settlement,
             settled,
             measured,
+            is_limited,
         });
     }
 }
@@ -127,6 +133,7 @@ impl Settler {
         store: Arc<dyn Store>,
         config: &WorkerConfig,
         minutes: Minutes,
+        wakeups: Wakeups,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         // Room for the batch that is written, and for the next.
         let (sender, receiver) = mpsc::channel(config.settle_batch * 2);
@@ -135,6 +142,7 @@ impl Settler {
             unwritten: Arc::default(),
             report: Arc::default(),
             minutes: minutes.clone(),
+            wakeups: wakeups.clone(),
             finish: CancellationToken::new(),
         };
         let writer = Writer {
@@ -143,6 +151,7 @@ impl Settler {
             unwritten: Arc::clone(&settler.unwritten),
             report: Arc::clone(&settler.report),
             minutes,
+            wakeups,
             finish: settler.finish.clone(),
             batch: config.settle_batch,
             delay: config.settle_delay,
@@ -168,12 +177,16 @@ impl Settler {
         session: &Session,
         key: ClaimKey,
         measured: &Measured,
+        is_limited: bool,
     ) {
         session.written([key].into_iter());
         let completed = Settled::Completed;
         self.minutes
             .count(session.id, [(completed, measured)].into_iter());
         self.count(completed);
+        if is_limited {
+            self.wakeups.freed();
+        }
     }
 
     /// Takes note of a job whose transaction was rolled back, since others have it now.
@@ -222,6 +235,7 @@ struct Batch {
     session: Session,
     settlements: Vec<Settlement>,
     settled: Vec<(Settled, Measured)>,
+    frees_slots: bool,
 }
 
 struct Writer {
@@ -230,6 +244,7 @@ struct Writer {
     unwritten: Arc<Unwritten>,
     report: Arc<Mutex<Report>>,
     minutes: Minutes,
+    wakeups: Wakeups,
     finish: CancellationToken,
     batch: usize,
     delay: Duration,
@@ -291,7 +306,9 @@ impl Writer {
                     session: result.session,
                     settlements: Vec::new(),
                     settled: Vec::new(),
+                    frees_slots: false,
                 });
+            batch.frees_slots |= result.is_limited;
             batch.settlements.push(result.settlement);
             batch.settled.push((result.settled, result.measured));
         }
@@ -301,6 +318,7 @@ impl Writer {
                 session,
                 settlements,
                 settled,
+                frees_slots,
             },
         ) in of_session
         {
@@ -308,6 +326,9 @@ impl Writer {
                 Some(refused) => {
                     session.written(settlements.iter().map(|it| it.key));
                     self.count(id, &settlements, &settled, &refused);
+                    if frees_slots {
+                        self.wakeups.freed();
+                    }
                 }
                 None => {
                     error!(

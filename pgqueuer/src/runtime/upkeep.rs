@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     config::WorkerConfig,
-    error::{Chain, Result},
+    error::{Chain, Error, Result},
     store::{JobState, Store},
 };
 
@@ -54,7 +54,7 @@ pub(super) async fn run(
     let promoting = promote(&*store, wakeups, &stop);
     let rescue_every = RESCUE_EVERY.min(config.lease / 3);
     let rescuing = every(rescue_every, &stop, || rescue(&*store, &sessions));
-    let requeuing = requeue_stranded(&*store, &stop);
+    let requeuing = look_for_the_lost(&*store, &stop);
     let forgetting = every(FORGET_EVERY, &stop, || forget(&*store));
     let tending = async {
         // It has just been prepared.
@@ -144,9 +144,10 @@ async fn rescue(store: &dyn Store, sessions: &Sessions) -> Result<()> {
     Ok(())
 }
 
-/// Claims that were rolled back leave jobs behind where nobody looks. Who noticed has mended
-/// that already; this is for those that nobody did.
-async fn requeue_stranded(store: &dyn Store, stop: &CancellationToken) {
+/// Claims that were rolled back leave jobs behind where nobody looks, and a limit that was set does
+/// not find what is older than it. Who noticed has mended that already; this is for those that
+/// nobody did.
+async fn look_for_the_lost(store: &dyn Store, stop: &CancellationToken) {
     let mut wait = REQUEUE_EVERY;
     loop {
         let pause = tokio::time::sleep(spread(wait, 0.2));
@@ -154,11 +155,24 @@ async fn requeue_stranded(store: &dyn Store, stop: &CancellationToken) {
             return;
         }
         let began = Instant::now();
-        let requeuing = in_time(LONGEST_CALL, store.requeue_stranded());
-        match stop.run_until_cancelled(requeuing).await {
+        let looking = async {
+            let requeued = in_time(LONGEST_CALL, store.requeue_stranded()).await?;
+            let adopted = in_time(LONGEST_CALL, store.adopt()).await?;
+            Ok::<_, Error>((requeued, adopted))
+        };
+        match stop.run_until_cancelled(looking).await {
             None => return,
-            Some(Ok(0)) => {}
-            Some(Ok(requeued)) => warn!(requeued, "found jobs that claims had passed by"),
+            Some(Ok((requeued, adopted))) => {
+                if requeued > 0 {
+                    warn!(requeued, "found jobs that claims had passed by");
+                }
+                if adopted > 0 {
+                    info!(
+                        adopted,
+                        "brought jobs under limits that are older than these"
+                    );
+                }
+            }
             Some(Err(error)) => warn!(error = %Chain(&error), "upkeep failed"),
         }
         wait = (began.elapsed() * REQUEUE_SHARE).clamp(REQUEUE_EVERY, REQUEUE_AT_LEAST_EVERY);
@@ -179,6 +193,7 @@ async fn forget(store: &dyn Store) -> Result<()> {
         info!(pruned, "pruned the history");
     }
     in_batches(|| store.forget_minutes(KEEP_MINUTES, BATCH)).await?;
+    in_batches(|| store.forget_rates(BATCH)).await?;
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::watch;
@@ -41,6 +41,8 @@ struct Rung {
 /// What has become available since somebody last looked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum News {
+    /// Slots under a limit, by what this worker has settled.
+    Freed,
     /// Jobs in lanes that are in use.
     Jobs,
     /// Perhaps jobs in other lanes, too.
@@ -105,6 +107,29 @@ impl Wakeups {
         }
     }
 
+    /// The same, but no longer than until then.
+    pub(super) async fn next_until(&mut self, then: Option<Instant>) {
+        match then {
+            None => self.next().await,
+            Some(then) => {
+                // Too late is as good as a ring.
+                let _ = tokio::time::timeout_at(then.into(), self.next()).await;
+            }
+        }
+    }
+
+    /// Slots under a limit have become free.
+    pub(super) fn freed(&self) {
+        self.add(News::Freed);
+    }
+
+    fn add(&self, news: News) {
+        // The next news must not hide news of lanes that nobody has heard yet.
+        self.rung
+            .available
+            .send_modify(|waiting| *waiting = Some(waiting.map_or(news, |it| it.max(news))));
+    }
+
     /// Waits until jobs were scheduled, or for as long as told, or until it is time to look
     /// anyway.
     pub(super) async fn scheduled_within(&mut self, wait: Duration) {
@@ -129,13 +154,10 @@ impl Wakeups {
         let rung = &self.rung;
         rung.count.fetch_add(1, Relaxed);
         if ring != Ring::Scheduled {
-            let news = match ring {
+            self.add(match ring {
                 Ring::Anything => News::Lanes,
                 Ring::Available | Ring::Scheduled => News::Jobs,
-            };
-            // The next ring must not hide news of lanes that nobody has heard yet.
-            rung.available
-                .send_modify(|waiting| *waiting = Some(waiting.map_or(news, |it| it.max(news))));
+            });
         }
         if ring != Ring::Available {
             rung.scheduled.send_replace(());

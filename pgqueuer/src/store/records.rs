@@ -27,6 +27,10 @@ pub struct KindRecord {
     pub arguments: serde_json::Value,
     /// Where it is declared, `file:line`.
     pub source: String,
+    /// The kind itself, of an alias.
+    pub job: String,
+    /// The arguments by which its limits count.
+    pub limit_by: Vec<String>,
 }
 
 /// A schedule that a worker knows.

@@ -31,6 +31,8 @@ pub struct JobToEnqueue {
     pub headers: Headers,
     /// When it may run.
     pub run_at: RunAt,
+    /// By which value the limits of its kind count, if they count for each.
+    pub limit_key: Option<String>,
 }
 
 /// When a job may run, by the clock of the store.
@@ -57,6 +59,17 @@ pub struct ClaimRequest<'a> {
     pub bounds: &'a [Bound<'a>],
     /// How hard to look.
     pub look: Look,
+    /// Slots have become free under a limit: to look also onward for what was held back just now.
+    pub has_freed: bool,
+}
+
+/// What a claim brought.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Claimed {
+    /// The jobs.
+    pub jobs: Vec<ClaimedJob>,
+    /// In how long to look again, if limits have held back jobs that wait.
+    pub held_back: Option<Duration>,
 }
 
 /// At most so many jobs of these kinds together.
@@ -143,6 +156,8 @@ pub struct ClaimedJob {
     pub enqueued_at: DateTime<Utc>,
     /// How long it has waited since it was due.
     pub waited: Duration,
+    /// Whether it has a slot under a limit, which becomes free when the job is settled.
+    pub is_limited: bool,
 }
 
 /// How one attempt ended, to be written down.

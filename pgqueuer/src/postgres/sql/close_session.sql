@@ -9,7 +9,7 @@ WITH closed AS (
 ),
 given_back AS (
     UPDATE pgqueuer.jobs
-    SET position = nextval('pgqueuer.positions'),
+    SET position = CASE WHEN slot AND limit_key IS NOT NULL THEN position ELSE nextval('pgqueuer.positions') END,
         run_at = now(),
         attempt = attempt - 1,
         claimed_by = NULL

@@ -9,7 +9,7 @@ WITH ended AS (
     WHERE id = $2
       AND claimed_by = $1
       AND claim_number = $3
-    RETURNING id, kind, enqueued_at, claimed_at, attempt, priority, failures
+    RETURNING id, kind, enqueued_at, claimed_at, attempt, priority, failures, slot
 ),
 recorded AS (
     INSERT INTO pgqueuer.history
@@ -27,6 +27,13 @@ recorded AS (
         coalesce(failures, '[]')
     FROM ended
     WHERE $4 > 0
+),
+-- Its slot is free, if it had one.
+rung AS MATERIALIZED (
+    SELECT pgqueuer.ring()
+    FROM ended
+    WHERE slot
 )
 SELECT count(*) AS completed
-FROM ended;
+FROM ended
+LEFT JOIN rung ON true;

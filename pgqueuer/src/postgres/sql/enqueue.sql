@@ -1,7 +1,8 @@
 -- Adds jobs, and wakes the idle workers.
 --
 -- $1 kinds text[], $2 priorities smallint[], $3 codecs text[], $4 payloads bytea[],
--- $5 headers jsonb[], $6 delays float8[] (seconds, or NULL), $7 run_ats timestamptz[] (or NULL)
+-- $5 headers jsonb[], $6 delays float8[] (seconds, or NULL), $7 run_ats timestamptz[] (or NULL),
+-- $8 limit_keys text[] (or NULL)
 --
 -- One round trip for any number of jobs. The delay counts from the clock, not from the
 -- start of the transaction, which may be long ago. Takes a transaction id before the first
@@ -12,12 +13,13 @@ WITH entering AS MATERIALIZED (
         job.*,
         coalesce(job.due_at, clock_timestamp() + make_interval(secs => job.delay)) AS run_at
     FROM unnest(
-        $1::text[], $2::smallint[], $3::text[], $4::bytea[], $5::jsonb[], $6::float8[], $7::timestamptz[]
-    ) WITH ORDINALITY AS job (kind, priority, codec, payload, headers, delay, due_at, ordinal)
+        $1::text[], $2::smallint[], $3::text[], $4::bytea[], $5::jsonb[], $6::float8[], $7::timestamptz[],
+        $8::text[]
+    ) WITH ORDINALITY AS job (kind, priority, codec, payload, headers, delay, due_at, limit_key, ordinal)
     WHERE pg_current_xact_id() IS NOT NULL
 ),
 inserted AS (
-    INSERT INTO pgqueuer.jobs (id, position, kind, priority, run_at, state, codec, payload, headers)
+    INSERT INTO pgqueuer.jobs (id, position, kind, priority, run_at, state, codec, payload, headers, limit_key)
     SELECT
         id,
         id,
@@ -27,7 +29,8 @@ inserted AS (
         CASE WHEN run_at > clock_timestamp() THEN 'scheduled' ELSE 'available' END::pgqueuer.job_state,
         codec::pgqueuer.payload_codec,
         payload,
-        headers
+        headers,
+        limit_key
     FROM entering
     RETURNING 1
 ),

@@ -9,7 +9,7 @@ WITH closed AS (
 ),
 given_back AS (
     UPDATE pgqueuer.jobs AS job
-    SET position = nextval('pgqueuer.positions'),
+    SET position = CASE WHEN job.slot AND job.limit_key IS NOT NULL THEN job.position ELSE nextval('pgqueuer.positions') END,
         run_at = now(),
         attempt = job.attempt - 1,
         claimed_by = NULL

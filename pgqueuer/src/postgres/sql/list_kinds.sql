@@ -1,4 +1,4 @@
 -- The kinds that workers have published, by name. No parameters.
-SELECT kind, queue, priority, max_attempts, on_failure, retain_seconds, arguments, source
+SELECT kind, queue, priority, max_attempts, on_failure, retain_seconds, arguments, source, job, limit_by
 FROM pgqueuer.kinds
 ORDER BY kind;

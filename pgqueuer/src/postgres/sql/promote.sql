@@ -5,7 +5,7 @@
 -- Reads jobs_scheduled_idx from its front. Returns how many, and in how many seconds the
 -- next one is due (NULL if none waits).
 WITH due AS MATERIALIZED (
-    SELECT id
+    SELECT id, position, slot AND limit_key IS NOT NULL AS keeps_its_place
     FROM pgqueuer.jobs
     WHERE state = 'scheduled'
       AND run_at <= now()
@@ -14,7 +14,7 @@ WITH due AS MATERIALIZED (
     FOR UPDATE SKIP LOCKED
 ),
 placed AS MATERIALIZED (
-    SELECT id, nextval('pgqueuer.positions') AS position
+    SELECT id, CASE WHEN keeps_its_place THEN position ELSE nextval('pgqueuer.positions') END AS position
     FROM due
 ),
 promoted AS (

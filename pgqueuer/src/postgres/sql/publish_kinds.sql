@@ -1,16 +1,20 @@
 -- Publishes what a worker knows of its kinds.
 --
 -- $1 kinds text[], $2 queues text[], $3 priorities smallint[], $4 max_attempts smallint[],
--- $5 on_failures text[], $6 retain_seconds bigint[], $7 arguments jsonb[], $8 sources text[]
+-- $5 on_failures text[], $6 retain_seconds bigint[], $7 arguments jsonb[], $8 sources text[],
+-- $9 jobs text[], $10 limit_bys jsonb[] (arrays of texts)
 --
 -- Ordered, so that two workers that start together cannot deadlock; and written only where
 -- something has changed.
 INSERT INTO pgqueuer.kinds AS known
-    (kind, queue, priority, max_attempts, on_failure, retain_seconds, arguments, source)
-SELECT kind, queue, priority, max_attempts, on_failure, retain_seconds, arguments, source
+    (kind, queue, priority, max_attempts, on_failure, retain_seconds, arguments, source, job, limit_by)
+SELECT kind, queue, priority, max_attempts, on_failure, retain_seconds, arguments, source, job,
+    ARRAY(SELECT jsonb_array_elements_text(limit_by))
 FROM unnest(
-    $1::text[], $2::text[], $3::smallint[], $4::smallint[], $5::text[], $6::bigint[], $7::jsonb[], $8::text[]
-) AS published (kind, queue, priority, max_attempts, on_failure, retain_seconds, arguments, source)
+    $1::text[], $2::text[], $3::smallint[], $4::smallint[], $5::text[], $6::bigint[], $7::jsonb[], $8::text[],
+    $9::text[], $10::jsonb[]
+) AS published
+    (kind, queue, priority, max_attempts, on_failure, retain_seconds, arguments, source, job, limit_by)
 ORDER BY kind
 ON CONFLICT (kind) DO UPDATE
 SET queue = excluded.queue,
@@ -20,9 +24,11 @@ SET queue = excluded.queue,
     retain_seconds = excluded.retain_seconds,
     arguments = excluded.arguments,
     source = excluded.source,
+    job = excluded.job,
+    limit_by = excluded.limit_by,
     published_at = now()
 WHERE (known.queue, known.priority, known.max_attempts, known.on_failure,
-       known.retain_seconds, known.arguments, known.source)
+       known.retain_seconds, known.arguments, known.source, known.job, known.limit_by)
    IS DISTINCT FROM
       (excluded.queue, excluded.priority, excluded.max_attempts, excluded.on_failure,
-       excluded.retain_seconds, excluded.arguments, excluded.source);
+       excluded.retain_seconds, excluded.arguments, excluded.source, excluded.job, excluded.limit_by);

@@ -36,7 +36,7 @@ orphans AS MATERIALIZED (
 kept AS (
     UPDATE pgqueuer.jobs AS job
     SET state = CASE WHEN orphans.used_up THEN 'held' ELSE 'available' END::pgqueuer.job_state,
-        position = nextval('pgqueuer.positions'),
+        position = CASE WHEN job.slot AND job.limit_key IS NOT NULL THEN job.position ELSE nextval('pgqueuer.positions') END,
         run_at = now(),
         claimed_by = NULL,
         failures = pgqueuer.add_failure(job.failures, orphans.failure)
@@ -83,10 +83,10 @@ crashes AS (
     UNION ALL
     SELECT id, kind, session, 'discarded' FROM discarded
 ),
--- Once, and only if there is something to ring for.
+-- Once, and only if there is something to ring for. A job that is discarded leaves its slot.
 rung AS MATERIALIZED (
     SELECT pgqueuer.ring()
-    FROM kept
+    FROM crashes
     LIMIT 1
 )
 SELECT crashes.id, crashes.kind, crashes.session, crashes.state

@@ -25,6 +25,7 @@ WITH ended AS (
         job.claimed_at,
         job.attempt,
         job.priority,
+        job.slot,
         pgqueuer.add_failure(job.failures, $5::jsonb -> job.id::text) AS failures
 ),
 recorded AS (
@@ -41,6 +42,14 @@ recorded AS (
         (SELECT $6::text::pgqueuer.job_ending),
         coalesce(failures, '[]')
     FROM ended
+),
+-- Slots are free, if any was taken.
+rung AS MATERIALIZED (
+    SELECT pgqueuer.ring()
+    FROM ended
+    WHERE slot
+    LIMIT 1
 )
-SELECT array_agg(id) AS ids, array_agg(claim_number) AS claim_numbers
-FROM ended;
+SELECT array_agg(ended.id) AS ids, array_agg(ended.claim_number) AS claim_numbers
+FROM ended
+LEFT JOIN rung ON true;

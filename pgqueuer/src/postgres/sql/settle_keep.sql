@@ -4,7 +4,8 @@
 -- $5 delays float8[] (seconds), $6 attempts_given_back smallint[] (0 or 1), $7 failures jsonb[] (or NULL)
 --
 -- Fenced by session and claim number, as settle_end.sql is. A job that becomes available
--- goes to the end of its line: nothing may reappear behind the cursors of other workers. Takes a
+-- goes to the end of its line: nothing may reappear behind the cursors of other workers. (The line of
+-- a key has no cursors, and there it keeps its place.) Takes a
 -- transaction id before the first position, as enqueue.sql does. Returns the claims that were
 -- settled.
 WITH settled AS (
@@ -16,7 +17,7 @@ WITH settled AS (
 kept AS (
     UPDATE pgqueuer.jobs AS job
     SET state = settled.state::pgqueuer.job_state,
-        position = nextval('pgqueuer.positions'),
+        position = CASE WHEN job.slot AND job.limit_key IS NOT NULL THEN job.position ELSE nextval('pgqueuer.positions') END,
         run_at = now() + make_interval(secs => settled.delay),
         attempt = job.attempt - settled.given_back,
         claimed_by = NULL,
@@ -25,13 +26,18 @@ kept AS (
     WHERE job.id = settled.id
       AND job.claimed_by = $1
       AND job.claim_number = settled.claim_number
-    RETURNING job.id, job.claim_number, job.state
+    RETURNING job.id, job.claim_number, job.state, job.slot
 ),
 -- Once for each sort of news, and only if there is any.
 news AS (
     SELECT DISTINCT CASE state WHEN 'scheduled' THEN 'scheduled' ELSE '' END AS news
     FROM kept
     WHERE state <> 'held'
+    UNION
+    -- Its slot is free.
+    SELECT ''
+    FROM kept
+    WHERE slot
 ),
 rung AS MATERIALIZED (
     SELECT count(pgqueuer.ring(news)::text)

@@ -10,7 +10,15 @@ WITH ended AS (
           THEN true
           ELSE false
       END
-    RETURNING job.id, job.claim_number
+    RETURNING job.id, job.claim_number, job.slot
+),
+-- Slots are free, if any was taken.
+rung AS MATERIALIZED (
+    SELECT pgqueuer.ring()
+    FROM ended
+    WHERE slot
+    LIMIT 1
 )
-SELECT array_agg(id) AS ids, array_agg(claim_number) AS claim_numbers
-FROM ended;
+SELECT array_agg(ended.id) AS ids, array_agg(ended.claim_number) AS claim_numbers
+FROM ended
+LEFT JOIN rung ON true;
