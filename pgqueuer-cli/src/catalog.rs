@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use pgqueuer::{JobDescriptor, PgQueuer, Source, store::KindRecord};
+use pgqueuer::{JobDescriptor, Payload, PgQueuer, Source, store::KindRecord};
 use serde::{Deserialize, Serialize};
 
 use crate::{app::App, exit::Failure, table};
@@ -38,6 +38,8 @@ pub(crate) struct KnownJob {
     pub(crate) max_attempts: u16,
     pub(crate) timeout: Option<String>,
     pub(crate) source: String,
+    /// The arguments by which its limits count.
+    pub(crate) limit_by: Vec<String>,
     /// Checks a payload by its type.
     #[serde(skip)]
     pub(crate) descriptor: Option<JobDescriptor>,
@@ -102,6 +104,16 @@ impl KnownJob {
     }
 }
 
+impl KnownJob {
+    /// The key of a payload in JSON, by which the limits of its kind count.
+    pub(crate) fn limit_key(&self, payload: &Payload) -> pgqueuer::Result<Option<String>> {
+        match self.descriptor {
+            Some(descriptor) => descriptor.limit_key(payload),
+            None => payload.key(&self.kind, &self.limit_by),
+        }
+    }
+}
+
 impl From<&JobDescriptor> for KnownJob {
     fn from(job: &JobDescriptor) -> Self {
         let argument = |it: &pgqueuer::Argument| KnownArgument {
@@ -122,6 +134,7 @@ impl From<&JobDescriptor> for KnownJob {
                 .timeout
                 .map(|it| humantime::format_duration(it).to_string()),
             source: job.source.to_string(),
+            limit_by: job.limit_by.iter().copied().map(str::to_owned).collect(),
             descriptor: Some(*job),
         }
     }
@@ -143,6 +156,7 @@ impl From<KindRecord> for KnownJob {
             max_attempts: record.max_attempts,
             timeout: None,
             source: record.source,
+            limit_by: record.limit_by,
             descriptor: None,
         }
     }

@@ -88,6 +88,24 @@ pub(crate) fn join(kind: &str, parts: &[&dyn Key]) -> Result<String> {
     Ok(key)
 }
 
+/// The key that some arguments of a job make, by their names, if it was encoded as JSON. As
+/// `pgqueuer.key_of` in the schema.
+pub(crate) fn of_json(args: &serde_json::Value, fields: &[String]) -> Option<String> {
+    let text = |field: &String| match args.get(field) {
+        // An argument that was left out.
+        None => KeyValue::Null.to_string(),
+        Some(value) => value.to_string(),
+    };
+    match fields {
+        [] => None,
+        [field] => Some(text(field)),
+        fields => {
+            let texts: Vec<String> = fields.iter().map(text).collect();
+            Some(format!("[{}]", texts.join(", ")))
+        }
+    }
+}
+
 /// Refuses a key that is too long, or that PostgreSQL cannot store.
 pub(crate) fn check(kind: &str, key: &str) -> Result<()> {
     if key.len() > MAX_KEY_BYTES {

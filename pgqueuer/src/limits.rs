@@ -87,8 +87,8 @@ impl Limits {
                 _ => {}
             }
         }
-        let rates = [self.rate, self.rate_per_key].into_iter().flatten();
-        rates.map(|it| it.validate()).collect()
+        let mut rates = [self.rate, self.rate_per_key].into_iter().flatten();
+        rates.try_for_each(|it| it.validate())
     }
 }
 
@@ -125,12 +125,19 @@ impl Rate {
     /// With the default burst.
     #[must_use]
     pub const fn new(count: u32, per: Duration) -> Self {
-        // In whole numbers, since this is for constants, too.
-        let tenths = count as u128 * 100_000_000 / if per.is_zero() { 1 } else { per.as_nanos() };
-        let burst = if tenths < Self::MOST as u128 {
-            1 + tenths as u32
-        } else {
-            Self::MOST
+        let burst = match per.as_millis() {
+            0 => Self::MOST,
+            // In whole numbers, since this is for constants, too.
+            millis => {
+                let tenths = count as u128 * 100 / millis;
+                if tenths < Self::MOST as u128 {
+                    #[expect(clippy::cast_possible_truncation, reason = "it was compared just now")]
+                    let tenths = tenths as u32;
+                    1 + tenths
+                } else {
+                    Self::MOST
+                }
+            }
         };
         Self { count, per, burst }
     }

@@ -33,7 +33,10 @@ pub use frame::FrameWriter;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::error::{Chain, Error, Result};
+use crate::{
+    error::{Chain, Error, Result},
+    key,
+};
 
 /// The largest payload, in bytes: 32 MiB.
 ///
@@ -108,6 +111,26 @@ impl Payload {
                 Error::payload(format!("payload does not decode: {}", Chain(&error)))
             }),
         }
+    }
+
+    /// The key that some arguments make, by their names in the payload, if that is JSON: as
+    /// [`Job::limit_key`](crate::Job::limit_key) makes it, for those who have no types. `None` for
+    /// no arguments.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Payload`](crate::ErrorKind::Payload) if the payload is no JSON,
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if the key is longer than
+    /// [`MAX_KEY_BYTES`](crate::MAX_KEY_BYTES).
+    pub fn key(&self, kind: &str, fields: &[String]) -> Result<Option<String>> {
+        if fields.is_empty() {
+            return Ok(None);
+        }
+        let args: serde_json::Value = serde_json::from_slice(&self.bytes).map_err(|error| {
+            Error::payload(format!("the payload of job `{kind}` is no JSON")).because(error)
+        })?;
+        let key = key::of_json(&args, fields);
+        key.map(|it| key::check(kind, &it).map(|()| it)).transpose()
     }
 
     /// Refuses a payload over the limit.

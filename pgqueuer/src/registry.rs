@@ -35,6 +35,7 @@ pub struct JobDescriptor {
     pub limit_by: &'static [&'static str],
     requirements: fn() -> Vec<Requirement>,
     check: fn(&Payload) -> Result<()>,
+    limit_key: fn(&Payload) -> Result<Option<String>>,
     start: fn(&Payload, Context) -> Result<Start>,
 }
 
@@ -61,6 +62,7 @@ impl JobDescriptor {
             limit_by: J::LIMIT_BY,
             requirements: J::requirements,
             check: |payload| payload.decode::<J>().map(drop),
+            limit_key: |payload| payload.decode::<J>()?.limit_key(),
             start: |payload, context| match payload.decode::<J>() {
                 Ok(job) => job.run(context).map(Start::Running),
                 Err(error) => Ok(Start::Undecodable(error)),
@@ -75,6 +77,15 @@ impl JobDescriptor {
     /// [`ErrorKind::Payload`](crate::ErrorKind::Payload), naming the argument.
     pub fn check(&self, payload: &Payload) -> Result<()> {
         (self.check)(payload)
+    }
+
+    /// The key of a payload for limits. See [`Job::limit_key`].
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check), and if the key is too long.
+    pub fn limit_key(&self, payload: &Payload) -> Result<Option<String>> {
+        (self.limit_key)(payload)
     }
 
     /// Whether both describe the same type.

@@ -60,9 +60,10 @@ async fn positions_that_are_given_out_again_are_not_passed_by() {
             limit: 10,
             bounds: &[],
             look: pgqueuer::store::Look::Everywhere,
+            has_freed: false,
         };
         if let Ok(claimed) = store.claim(&request).await {
-            break claimed;
+            break claimed.jobs;
         }
     };
     assert_eq!(ids(&claimed), [id]);

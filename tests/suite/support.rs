@@ -29,6 +29,7 @@ pub(crate) fn job(kind: &'static str) -> JobToEnqueue {
         },
         headers: Headers::new(),
         run_at: RunAt::Now,
+        limit_key: None,
     }
 }
 
@@ -43,6 +44,8 @@ pub(crate) fn kind_record(kind: &str) -> KindRecord {
         retain_seconds: 3600,
         arguments: serde_json::json!([]),
         source: "src/jobs.rs:1".to_owned(),
+        job: kind.to_owned(),
+        limit_by: Vec::new(),
     }
 }
 
@@ -101,8 +104,9 @@ async fn look(
         limit,
         bounds: &[],
         look,
+        has_freed: false,
     };
-    store.claim(&request).await.unwrap()
+    store.claim(&request).await.unwrap().jobs
 }
 
 /// Enqueues a job of this kind and claims it.

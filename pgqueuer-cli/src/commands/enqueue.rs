@@ -80,12 +80,18 @@ pub(super) async fn run(
         }
     };
 
-    let usual_priority = catalog.find(&args.kind).map(|it| it.priority);
+    let known = catalog.find(&args.kind);
+    let usual_priority = known.map(|it| it.priority);
+    let limit_key = match known {
+        Some(known) => known.limit_key(&payload)?,
+        None => None,
+    };
     let job = JobToEnqueue {
         kind: args.kind.into(),
         priority: args.priority.or(usual_priority).unwrap_or_default(),
         payload,
         headers,
+        limit_key,
         run_at: match (args.delay, args.run_at) {
             (Some(delay), _) => RunAt::After(delay),
             (None, Some(time)) => RunAt::At(time),

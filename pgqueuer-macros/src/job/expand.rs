@@ -76,7 +76,7 @@ fn implementation(function: &Function, model: &JobModel) -> TokenStream {
     let cfgs = cfgs(function);
     let name = &model.name;
     let constants = constants::of(function, model);
-    let limit_key = model.options.limits.key(model.arguments());
+    let limit_key = model.options.limits.key(&model.arguments());
     let requirements = requirements(model);
     let encode = encode(model);
     let run = run(function, model);

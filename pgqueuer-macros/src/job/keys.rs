@@ -31,7 +31,7 @@ pub(super) fn fields(setting: &Setting) -> syn::Result<Vec<Ident>> {
 /// Refuses what is no argument, or is named twice.
 pub(super) fn check<'a>(
     fields: &[Ident],
-    arguments: impl Iterator<Item = &'a Argument> + Clone,
+    arguments: &(impl Iterator<Item = &'a Argument> + Clone),
     errors: &mut Errors,
 ) {
     for (index, field) in fields.iter().enumerate() {
@@ -54,7 +54,7 @@ pub(super) fn check<'a>(
 /// The key, from `self`. Each value has the span of its type, for which `Key` may be missing.
 pub(super) fn expression<'a>(
     fields: &[Ident],
-    arguments: impl Iterator<Item = &'a Argument> + Clone,
+    arguments: &(impl Iterator<Item = &'a Argument> + Clone),
 ) -> TokenStream {
     let parts = fields.iter().map(|field| {
         let argument = arguments.clone().find(|it| it.field == *field);

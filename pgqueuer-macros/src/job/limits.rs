@@ -109,14 +109,14 @@ impl Limits {
     /// The constant and the method that say by what is counted, if that is for each key.
     pub(super) fn key<'a>(
         &self,
-        arguments: impl Iterator<Item = &'a Argument> + Clone,
+        arguments: &(impl Iterator<Item = &'a Argument> + Clone),
     ) -> Option<TokenStream> {
         if self.by.is_empty() {
             return None;
         }
         let find = |field: &Ident| arguments.clone().find(|it| it.field == *field);
         let names = self.by.iter().filter_map(find).map(|it| &it.name);
-        let key = keys::expression(&self.by, arguments.clone());
+        let key = keys::expression(&self.by, arguments);
         Some(quote! {
             const LIMIT_BY: &'static [&'static ::core::primitive::str] = &[#(#names),*];
 

@@ -53,7 +53,7 @@ impl JobModel {
             .filter_map(|(input, helpers)| Parameter::new(input, helpers, &mut errors))
             .collect();
         parameters::check_names(&parameters, &mut errors);
-        keys::check(&options.limits.by, arguments(&parameters), &mut errors);
+        keys::check(&options.limits.by, &arguments(&parameters), &mut errors);
         if attribute == Attribute::Schedule {
             check_no_arguments(&parameters, &mut errors);
         }

@@ -278,8 +278,7 @@ impl LaneBook {
             // A claim stops at the lane that fills it. With bounds and limits, nobody can tell
             // from here which lane was cut short.
             let is_bounded = !request.bounds.is_empty() || read.is_limited;
-            let read_to_end =
-                !is_full && !is_bounded || is_full && !is_bounded && Some(place) < last_read;
+            let read_to_end = !is_bounded && (!is_full || Some(place) < last_read);
             let known = self.lanes.get_mut(kind);
             if let Some(known) = known.and_then(|it| it.get_mut(priority)) {
                 known.note(

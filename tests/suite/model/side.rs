@@ -92,8 +92,9 @@ impl<'a> Side<'a> {
             limit: claiming.limit,
             bounds: &bounds.collect::<Vec<_>>(),
             look: claiming.look,
+            has_freed: false,
         };
-        let mut claimed = self.store.claim(&request).await?;
+        let mut claimed = self.store.claim(&request).await?.jobs;
         let now = self.store.now().await?;
         let views = claimed.iter().map(|it| self.claimed(it, now)).collect();
         // Numbered by job, since the order may be anybody's.
@@ -333,6 +334,7 @@ fn to_enqueue(new: &New) -> JobToEnqueue {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect::<Headers>(),
+        limit_key: None,
         run_at: match new.when {
             When::Now => RunAt::Now,
             When::LongAgo => RunAt::At(DateTime::UNIX_EPOCH),

@@ -207,10 +207,11 @@ async fn leaves_no_session_behind(pgq: &PgQueuer) {
         limit: 1,
         bounds: &[],
         look: Look::Everywhere,
+        has_freed: false,
     };
     enqueue_notes(pgq, 1).await;
     assert!(!store.renew_session(next, LONG).await.unwrap());
-    assert_eq!(store.claim(&request).await.unwrap(), []);
+    assert_eq!(store.claim(&request).await.unwrap().jobs, []);
 }
 
 async fn answers_to_an_alias(pgq: &PgQueuer) {

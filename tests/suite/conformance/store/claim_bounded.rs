@@ -23,8 +23,9 @@ async fn bounded(
         limit,
         bounds,
         look: Look::Everywhere,
+        has_freed: false,
     };
-    store.claim(&request).await.unwrap()
+    store.claim(&request).await.unwrap().jobs
 }
 
 async fn takes_no_more_under_a_bound_than_it_allows(store: &dyn Store) {

@@ -25,6 +25,8 @@ async fn are_published_and_listed_by_name(store: &dyn Store) {
         retain_seconds: 100 * 365 * 24 * 60 * 60,
         arguments: serde_json::json!([{"name": "user_id", "type": "i64"}]),
         source: "src/mail.rs:17".to_owned(),
+        job: "new_mail".to_owned(),
+        limit_by: vec!["user_id".to_owned(), "a \"b\", c".to_owned()],
     };
 
     let published = [whole.clone(), kind_record("cleanup")];
