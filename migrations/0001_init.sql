@@ -645,7 +645,7 @@ CREATE FUNCTION pgqueuer.claim_limited(
                 RETURN QUERY
                 UPDATE pgqueuer.jobs AS job
                 SET claimed_by = session,
-                    claimed_at = now(),
+                    claimed_at = at,
                     claim_number = job.claim_number + 1,
                     attempt = job.attempt + 1,
                     slot = true

@@ -97,8 +97,9 @@ impl Limits {
 /// They are spread over the time: `60/min` is one each second. In any window of `t` seconds, at
 /// most `t` × rate + burst begin, and over a while, as many as the rate says if there are so many.
 ///
-/// The burst is how many of those that were due and were not used may begin at once. Default: 1, and
-/// one more for each ten a second, so that what a worker is late by is made up for.
+/// The burst is how many of those that were due and were not used may begin at once. Default: what
+/// is due in 50 ms, and one more: so that a worker which is a little late makes up for it. (Of slow
+/// rates, under 5 a second, it is 1.)
 ///
 /// ```
 /// use pgqueuer::Rate;
@@ -127,13 +128,13 @@ impl Rate {
     pub const fn new(count: u32, per: Duration) -> Self {
         let burst = match per.as_millis() {
             0 => Self::MOST,
-            // In whole numbers, since this is for constants, too.
+            // Rounded, and from a quarter on upwards; in whole numbers, since this is for constants.
             millis => {
-                let tenths = count as u128 * 100 / millis;
-                if tenths < Self::MOST as u128 {
+                let due = (count as u128 * 50 * 4 / millis + 3) / 4;
+                if due < Self::MOST as u128 {
                     #[expect(clippy::cast_possible_truncation, reason = "it was compared just now")]
-                    let tenths = tenths as u32;
-                    1 + tenths
+                    let due = due as u32;
+                    1 + due
                 } else {
                     Self::MOST
                 }
@@ -346,11 +347,14 @@ mod tests {
     #[test]
     fn rates_are_read_and_written() {
         for (text, count, seconds, burst) in [
-            ("100/s", 100, 1, 11),
+            ("100/s", 100, 1, 6),
+            ("200/s", 200, 1, 11),
+            ("5/s", 5, 1, 2),
+            ("4/s", 4, 1, 1),
             ("10/min burst 5", 10, 60, 5),
             ("1/90s", 1, 90, 1),
             ("5000/h", 5000, 3600, 1),
-            ("1000/s", 1000, 1, 101),
+            ("1000/s", 1000, 1, 51),
         ] {
             let rate: Rate = text.parse().unwrap();
             assert_eq!(

@@ -1,8 +1,9 @@
-//! `cargo xtask chaos`: what `tests/src/bin/chaos` does, on whatever machine.
+//! `cargo xtask chaos` and `cargo xtask limits`: what the programs of `tests/src/bin` do, on
+//! whatever machine.
 
 use crate::{Result, shell, test::Server};
 
-pub(crate) fn run(args: &[String]) -> Result {
+pub(crate) fn run(program: &str, args: &[String]) -> Result {
     let mut cargo = vec![
         "run",
         "--locked",
@@ -10,7 +11,7 @@ pub(crate) fn run(args: &[String]) -> Result {
         "pgqueuer-tests",
         "--all-features",
         "--bin",
-        "chaos",
+        program,
         "--",
     ];
     cargo.extend(args.iter().map(String::as_str));

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use proc_macro2::{Ident, TokenStream};
-use quote::quote;
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
 
 use super::{constants::duration, keys, options::known, parameters::Argument};
 use crate::{
@@ -117,7 +117,7 @@ impl Limits {
         let find = |field: &Ident| arguments.clone().find(|it| it.field == *field);
         let names = self.by.iter().filter_map(find).map(|it| &it.name);
         let key = keys::expression(&self.by, arguments);
-        Some(quote! {
+        Some(quote_spanned! {Span::mixed_site()=>
             const LIMIT_BY: &'static [&'static ::core::primitive::str] = &[#(#names),*];
 
             fn limit_key(

@@ -30,12 +30,8 @@ pub(super) async fn claim(
     if request.look == Look::Everywhere || !knows_lanes {
         survey(&mut lent, statements, lanes, request.kinds).await?;
     }
-    let runs = match request.limit {
-        0 => Vec::new(),
-        _ => lanes.with(|book| book.in_order(request)),
-    };
+    let (runs, mut held_back) = lanes.with(|book| book.in_order(request));
     let mut claimed = Vec::new();
-    let mut held_back = None;
     for run in runs {
         let left = Left::of(request, &claimed);
         let request = left.request(request);

@@ -213,25 +213,32 @@ impl LaneBook {
 
     /// The lanes of these kinds, highest priority first. Within a priority those with limits
     /// come first, and then the first turn goes round. In runs, of which each has limits or has
-    /// none.
-    pub(super) fn in_order(&mut self, request: &ClaimRequest<'_>) -> Vec<LaneColumns> {
+    /// none. And how long until those are to be looked at that are left out, since limits hold back
+    /// what they have.
+    pub(super) fn in_order(
+        &mut self,
+        request: &ClaimRequest<'_>,
+    ) -> (Vec<LaneColumns>, Option<Duration>) {
         let kinds = request.kinds;
         let known = |kind: &&str| self.lanes.get(*kind).into_iter().flatten();
         // If all are dry, then any of them may have jobs again.
         let all_dry = kinds.iter().flat_map(known).all(|(_, lane)| lane.dry);
+        let mut held_back = None;
         let mut lanes: Vec<(Reverse<i16>, bool, usize, &str, &Lane)> = Vec::new();
         for (place, kind) in kinds.iter().enumerate() {
             let turn = (place + self.turn) % kinds.len();
             for (priority, lane) in self.lanes.get(*kind).into_iter().flatten() {
-                let is_worth_it = match request.look {
-                    Look::Onward => {
-                        (!lane.dry || all_dry) && (request.has_freed || !lane.is_held_back())
-                    }
-                    Look::Known | Look::Everywhere => true,
-                };
-                if is_worth_it && !lane.is_paused {
-                    lanes.push((Reverse(*priority), !lane.is_limited, turn, kind, lane));
+                if lane.is_paused || request.look == Look::Onward && lane.dry && !all_dry {
+                    continue;
                 }
+                if let Some(wait) = lane.held_back()
+                    && request.look != Look::Everywhere
+                    && !request.has_freed
+                {
+                    held_back = held_back.into_iter().chain([wait]).min();
+                    continue;
+                }
+                lanes.push((Reverse(*priority), !lane.is_limited, turn, kind, lane));
             }
         }
         lanes.sort_unstable_by_key(|(priority, is_free, turn, ..)| (*priority, *is_free, *turn));
@@ -245,7 +252,7 @@ impl LaneBook {
         });
         let runs = runs.collect();
         self.turn = self.turn.wrapping_add(1);
-        runs
+        (runs, held_back)
     }
 
     /// Moves the marks on after a claim, in whose order these lanes were.
@@ -293,12 +300,12 @@ impl LaneBook {
     /// Takes in what a claim under limits has found, besides the jobs.
     pub(super) fn note_limits(&mut self, read: &LaneColumns, reports: Vec<LaneReport>) {
         for report in reports {
-            let (kind, priority) = match (
-                read.kinds.get(report.lane),
-                read.priorities.get(report.lane),
-            ) {
-                (Some(kind), Some(priority)) => (kind, priority),
-                _ => continue,
+            let lane = read
+                .kinds
+                .get(report.lane)
+                .zip(read.priorities.get(report.lane));
+            let Some((kind, priority)) = lane else {
+                continue;
             };
             let lane = self.lanes.get_mut(kind).and_then(|it| it.get_mut(priority));
             if let Some(lane) = lane {
@@ -338,8 +345,10 @@ impl LaneBook {
 }
 
 impl Lane {
-    fn is_held_back(&self) -> bool {
-        self.held_until.is_some_and(|it| Instant::now() < it)
+    /// For how much longer limits hold back what there is, as far as is known.
+    fn held_back(&self) -> Option<Duration> {
+        let left = self.held_until?.saturating_duration_since(Instant::now());
+        (!left.is_zero()).then_some(left)
     }
 
     /// From where a look begins.

@@ -1,6 +1,7 @@
 //! The settler: writes results in batches, and does not lose one.
 //!
-//! A result waits until the batch is full or a few milliseconds old. If the store refuses, the
+//! A result waits until the batch is full or a few milliseconds old, unless it frees a slot under
+//! a limit. If the store refuses, the
 //! batch is tried again until it is written: forgetting it would run the jobs once more. The
 //! queue of results is bounded, so a store that is away holds up the worker, not the memory.
 
@@ -281,7 +282,13 @@ impl Writer {
         }
         let full = tokio::time::sleep(self.delay);
         tokio::pin!(full);
+        let mut seen = 0;
         while results.len() < self.batch {
+            // Others wait for its slot.
+            if results[seen..].iter().any(|it| it.is_limited) {
+                break;
+            }
+            seen = results.len();
             let room = self.batch - results.len();
             tokio::select! {
                 biased;

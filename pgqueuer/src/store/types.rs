@@ -59,7 +59,7 @@ pub struct ClaimRequest<'a> {
     pub bounds: &'a [Bound<'a>],
     /// How hard to look.
     pub look: Look,
-    /// Slots have become free under a limit: to look also onward for what was held back just now.
+    /// Slots may have become free under a limit: to look for what was held back just now, too.
     pub has_freed: bool,
 }
 
