@@ -130,7 +130,7 @@ impl Rate {
             0 => Self::MOST,
             // Rounded, and from a quarter on upwards; in whole numbers, since this is for constants.
             millis => {
-                let due = (count as u128 * 50 * 4 / millis + 3) / 4;
+                let due = (count as u128 * 200 / millis).div_ceil(4);
                 if due < Self::MOST as u128 {
                     #[expect(clippy::cast_possible_truncation, reason = "it was compared just now")]
                     let due = due as u32;

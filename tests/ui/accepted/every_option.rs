@@ -4,7 +4,9 @@
 
 use std::time::Duration;
 
-use pgqueuer::{Backoff, Codec, Job, JobOptions, OnFailure, Schedule, job, schedule};
+use pgqueuer::{
+    Backoff, Codec, Job, JobOptions, OnFailure, Rate, Schedule, job, schedule,
+};
 
 #[job(
     name = "send-welcome",
@@ -17,6 +19,8 @@ use pgqueuer::{Backoff, Codec, Job, JobOptions, OnFailure, Schedule, job, schedu
     on_failure = "discard",
     codec = "framed",
     retain = "0s",
+    concurrency = 10,
+    rate = "100/s",
 )]
 async fn send_welcome(user_id: i64) {
     let _ = user_id;
@@ -52,6 +56,19 @@ async fn limits(#[codec(json)] nested: Vec<Option<u8>>) {
     let _ = nested;
 }
 
+#[job(
+    concurrency(limit = 1, by = [account, r#type], total = 10),
+    rate(limit = "10/min burst 5", by = [account, r#type], total = "1000/s")
+)]
+async fn keyed(#[serde(rename = "customer")] account: Option<String>, r#type: char, rest: f64) {
+    let _ = (account, r#type, rest);
+}
+
+#[job(concurrency(by = user, limit = 3))]
+async fn of_each(user: u64) {
+    let _ = user;
+}
+
 #[job()]
 async fn nothing() {}
 
@@ -61,7 +78,7 @@ async fn hours() {}
 #[schedule("@daily")]
 async fn daily() {}
 
-#[schedule(every = "1h 30m", max_attempts = 1)]
+#[schedule(every = "1h 30m", max_attempts = 1, concurrency = 1)]
 async fn often() {}
 
 fn main() {
@@ -83,8 +100,32 @@ fn main() {
             on_failure: OnFailure::Discard,
             codec: Codec::Framed,
             retain: Duration::ZERO,
+            limits: pgqueuer::Limits {
+                concurrency: Some(10),
+                rate: Some(Rate::new(100, Duration::from_secs(1))),
+                ..pgqueuer::Limits::NONE
+            },
         }
     );
+    assert_eq!(
+        Keyed::OPTIONS.limits,
+        pgqueuer::Limits {
+            concurrency: Some(10),
+            concurrency_per_key: Some(1),
+            rate: Some(Rate::new(1000, Duration::from_secs(1))),
+            rate_per_key: Some(Rate::new(10, Duration::from_secs(60)).burst(5)),
+        }
+    );
+    assert_eq!(Keyed::LIMIT_BY, ["customer", "type"]);
+    let keyed = Keyed {
+        account: Some("acme".to_owned()),
+        r#type: 'a',
+        rest: 0.5,
+    };
+    assert_eq!(keyed.limit_key().unwrap().unwrap(), r#"["acme", "a"]"#);
+    assert_eq!(OfEach::OPTIONS.limits.concurrency_per_key, Some(3));
+    assert_eq!(OfEach { user: 42 }.limit_key().unwrap().unwrap(), "42");
+    assert_eq!(Nothing {}.limit_key().unwrap(), None);
     assert_eq!(
         Plain::OPTIONS.backoff,
         Backoff::fixed(Duration::from_secs(10))

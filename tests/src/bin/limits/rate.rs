@@ -6,7 +6,7 @@ use crate::{Result, fleet::Fleet, jobs::Rated, log::read};
 use pgqueuer::prelude::*;
 use sqlx::{Connection as _, PgConnection};
 
-const RATE: f64 = 200.0;
+const RATE: usize = 200;
 const WINDOW: u128 = 100_000_000;
 
 pub(crate) async fn measure(short: bool) -> Result<Vec<String>> {
@@ -16,7 +16,7 @@ pub(crate) async fn measure(short: bool) -> Result<Vec<String>> {
         let fleet = Fleet::start("rate", workers).await?;
         let pgq = fleet.connect().await?;
         let burst = Rated::OPTIONS.limits.rate.ok_or("it has a rate")?.burst;
-        let more = (RATE as usize) * (seconds + 5);
+        let more = RATE * (seconds + 5);
         Rated::enqueue_many(&pgq, (0..more).map(|_| Rated {})).await?;
         tokio::time::sleep(Duration::from_secs(seconds as u64 + 1)).await;
         let began: Vec<u128> = read(&fleet.log())?
@@ -30,7 +30,7 @@ pub(crate) async fn measure(short: bool) -> Result<Vec<String>> {
         let most = most_in_window(&began);
         // By the clock that decides. The handlers begin a little later, not all by the same.
         let claimed = most_in_window(&claimed(&fleet).await?);
-        let ideal = RATE * seconds as f64;
+        let ideal = (RATE * seconds) as f64;
         println!(
             "rate: {workers} workers, 200/s with a burst of {burst}, {seconds} s: {count} of {ideal} ({:+.1} %); \
              in 100 ms at most {claimed} claimed and {most} begun",
@@ -41,7 +41,7 @@ pub(crate) async fn measure(short: bool) -> Result<Vec<String>> {
                 "rate: {count} runs instead of {ideal}, give or take 5 %"
             ));
         }
-        let allowed = (RATE * 0.1) as usize + burst as usize;
+        let allowed = RATE / 10 + burst as usize;
         if claimed > allowed {
             wrong.push(format!(
                 "rate: {claimed} claimed in 100 ms, at most {allowed} may"

@@ -1,0 +1,13 @@
+use pgqueuer::job;
+
+#[job(concurrency(limit = 1, by = amount))]
+async fn by_a_float(amount: f64) {
+    let _ = amount;
+}
+
+#[job(rate(limit = "10/s", by = [customer, items]))]
+async fn by_a_list(customer: i64, items: Vec<i64>) {
+    let _ = (customer, items);
+}
+
+fn main() {}
