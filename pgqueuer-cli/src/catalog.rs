@@ -38,6 +38,8 @@ pub(crate) struct KnownJob {
     pub(crate) max_attempts: u16,
     pub(crate) timeout: Option<String>,
     pub(crate) source: String,
+    /// The kind that this is an alias of, or itself.
+    pub(crate) job: String,
     /// The arguments by which its limits count.
     pub(crate) limit_by: Vec<String>,
     /// Checks a payload by its type.
@@ -87,6 +89,60 @@ impl Catalog {
             .iter()
             .find(|job| job.kind == kind || job.aliases.iter().any(|it| it == kind))
     }
+
+    /// The same, or a refusal that says what there is.
+    pub(crate) fn expect_kind(&self, kind: &str) -> Result<&KnownJob, Failure> {
+        self.find(kind)
+            .ok_or_else(|| Failure::refused(self.unknown_kind(kind)))
+    }
+
+    /// Refuses a queue that no job belongs to.
+    pub(crate) fn expect_queue(&self, queue: &str) -> Result<(), Failure> {
+        let mut names: Vec<&str> = self.jobs.iter().map(|it| it.queue.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        if names.contains(&queue) {
+            return Ok(());
+        }
+        let message = format!("no job that is known belongs to queue `{queue}`");
+        Err(Failure::refused(message + &hint(queue, &names)))
+    }
+
+    /// Why a kind is not known, and what is.
+    pub(crate) fn unknown_kind(&self, kind: &str) -> String {
+        let who = match self.origin {
+            Origin::BuiltIn => "this program has no job of kind",
+            Origin::Published => "no worker has published the kind",
+        };
+        let names: Vec<&str> = self.jobs.iter().map(|it| it.kind.as_str()).collect();
+        let mut message = format!("{who} `{kind}`") + &hint(kind, &names);
+        if let Origin::BuiltIn = self.origin {
+            message += "; if it lives in another crate, add `use that_crate as _;` to `main.rs`";
+        }
+        message
+    }
+}
+
+/// What may have been meant.
+fn hint(name: &str, known: &[&str]) -> String {
+    /// More than that do not help.
+    const LISTED: usize = 20;
+    let nearest = known
+        .iter()
+        .map(|it| (strsim::normalized_damerau_levenshtein(name, it), it))
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    match nearest {
+        None => ", nor any other yet".to_owned(),
+        // A guess at what is still a slip.
+        Some((likeness, nearest)) if likeness > 0.6 => format!("; did you mean `{nearest}`?"),
+        Some(_) => {
+            let listed = known[..known.len().min(LISTED)].join(", ");
+            match known.len().saturating_sub(LISTED) {
+                0 => format!("; known are {listed}"),
+                more => format!("; known are {listed} and {more} more"),
+            }
+        }
+    }
 }
 
 impl KnownJob {
@@ -134,6 +190,7 @@ impl From<&JobDescriptor> for KnownJob {
                 .timeout
                 .map(|it| humantime::format_duration(it).to_string()),
             source: job.source.to_string(),
+            job: job.kind.to_owned(),
             limit_by: job.limit_by.iter().copied().map(str::to_owned).collect(),
             descriptor: Some(*job),
         }
@@ -156,6 +213,7 @@ impl From<KindRecord> for KnownJob {
             max_attempts: record.max_attempts,
             timeout: None,
             source: record.source,
+            job: record.job,
             limit_by: record.limit_by,
             descriptor: None,
         }

@@ -7,7 +7,12 @@ use pgqueuer::SchemaName;
 
 use crate::{
     commands::{
-        bench::BenchArgs, enqueue::EnqueueArgs, uninstall::UninstallArgs, worker::WorkerArgs,
+        bench::BenchArgs,
+        enqueue::EnqueueArgs,
+        limits::LimitsArgs,
+        pause::{PauseArgs, ResumeArgs},
+        uninstall::UninstallArgs,
+        worker::WorkerArgs,
     },
     exit::ExitCode,
     output::Format,
@@ -67,6 +72,9 @@ pub(crate) enum Command {
     /// Lists the jobs that are known, with their arguments.
     Jobs,
     Enqueue(EnqueueArgs),
+    Limits(LimitsArgs),
+    Pause(PauseArgs),
+    Resume(ResumeArgs),
     Bench(BenchArgs),
 }
 

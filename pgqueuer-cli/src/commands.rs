@@ -2,6 +2,8 @@
 
 pub(crate) mod bench;
 pub(crate) mod enqueue;
+pub(crate) mod limits;
+pub(crate) mod pause;
 pub(crate) mod uninstall;
 pub(crate) mod worker;
 
@@ -34,6 +36,9 @@ pub(crate) async fn run(
         Command::Uninstall(args) => uninstall::run(&connect().await?, global, &args, output).await,
         Command::Sql => sql::run(global, output),
         Command::Jobs => jobs::run(global, app, output).await,
+        Command::Limits(args) => limits::run(&connect().await?, args, output).await,
+        Command::Pause(args) => pause::pause(&connect().await?, args, output).await,
+        Command::Resume(args) => pause::resume(&connect().await?, args, output).await,
         Command::Bench(args) => bench::run(&connect().await?, args, output).await,
         Command::Enqueue(args) => enqueue::run(global, app, args, output).await,
     }

@@ -77,7 +77,8 @@ async fn run(database: &Database, steps: &[Step]) -> Result<(), TestCaseError> {
 /// The queue of the database, emptied, as a process sees it that has just started.
 async fn emptied(database: &Database) -> PgQueuer {
     let empty = "TRUNCATE pgqueuer.jobs, pgqueuer.history, pgqueuer.sessions, pgqueuer.lanes, \
-                 pgqueuer.kinds, pgqueuer.schedules, pgqueuer.minutes";
+                 pgqueuer.kinds, pgqueuer.schedules, pgqueuer.minutes, \
+                 pgqueuer.limits, pgqueuer.rates";
     let empty = sqlx::raw_sql(database.sql(empty));
     empty.execute(database.pool()).await.expect("empty tables");
     let pool = PgPoolOptions::new().max_connections(2);

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::{
     app::App,
-    catalog::{Catalog, KnownJob, Origin},
+    catalog::{Catalog, KnownJob},
     cli::GlobalArgs,
     connection::{Database, IfRefused},
     exit::Failure,
@@ -220,37 +220,8 @@ fn check_names(job: &KnownJob, payload: &Payload) -> Result<(), Failure> {
 }
 
 fn unknown_kind(catalog: &Catalog, kind: &str) -> Failure {
-    /// More than that do not help.
-    const LISTED: usize = 20;
-    let who = match catalog.origin {
-        Origin::BuiltIn => "this program has no job of kind",
-        Origin::Published => "no worker has published the kind",
-    };
-    let mut message = format!("{who} `{kind}`");
-    let nearest = catalog
-        .jobs
-        .iter()
-        .map(|job| (strsim::normalized_damerau_levenshtein(kind, &job.kind), job))
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    match nearest {
-        None => message += ", nor any other yet",
-        // A guess at what is still a slip.
-        Some((likeness, job)) if likeness > 0.6 => {
-            message += &format!("; did you mean `{}`?", job.kind);
-        }
-        Some(_) => {
-            let names: Vec<&str> = catalog.jobs.iter().map(|it| it.kind.as_str()).collect();
-            let listed = &names[..names.len().min(LISTED)];
-            message += &format!("; known are {}", listed.join(", "));
-            if names.len() > LISTED {
-                message += &format!(" and {} more", names.len() - LISTED);
-            }
-        }
-    }
-    if let Origin::BuiltIn = catalog.origin {
-        message += "; if it lives in another crate, add `use that_crate as _;` to `main.rs`";
-    }
-    Failure::refused(message + " (--unchecked enqueues it all the same)")
+    let unknown = catalog.unknown_kind(kind);
+    Failure::refused(unknown + " (--unchecked enqueues it all the same)")
 }
 
 fn parse_delay(text: &str) -> Result<Duration, String> {

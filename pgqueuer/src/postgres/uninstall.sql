@@ -1,7 +1,14 @@
 -- Removes what the migrations have made. The schema itself stays if there is anything of
 -- somebody else's in it.
 DROP FUNCTION IF EXISTS pgqueuer.enqueue;
+DROP FUNCTION IF EXISTS pgqueuer.key_of;
 DROP FUNCTION IF EXISTS pgqueuer.ring;
+DROP FUNCTION IF EXISTS pgqueuer.claim_limited;
+DROP FUNCTION IF EXISTS pgqueuer.free_slots;
+DROP FUNCTION IF EXISTS pgqueuer.free_slots_of_key;
+DROP FUNCTION IF EXISTS pgqueuer.tokens;
+DROP FUNCTION IF EXISTS pgqueuer.spend;
+DROP FUNCTION IF EXISTS pgqueuer.next_tokens;
 DROP FUNCTION IF EXISTS pgqueuer.refuse_claim;
 DROP FUNCTION IF EXISTS pgqueuer.tend_history;
 DROP FUNCTION IF EXISTS pgqueuer.add_failure;
@@ -13,6 +20,8 @@ DROP TABLE IF EXISTS
     pgqueuer.minutes,
     pgqueuer.kinds,
     pgqueuer.schedules,
+    pgqueuer.limits,
+    pgqueuer.rates,
     pgqueuer.migrations;
 DROP SEQUENCE IF EXISTS pgqueuer.positions;
 DROP TYPE IF EXISTS pgqueuer.job_state, pgqueuer.job_ending, pgqueuer.payload_codec;

@@ -238,7 +238,7 @@ async fn are_tended_by_one_at_a_time(database: &Database) {
     let tend_slowly = database.sql("SELECT dropped FROM pgqueuer.tend_history()");
     // Not seen by others until it is committed.
     let prepared = "INSERT INTO pgqueuer.kinds VALUES \
-                    ('mail', 'default', 0, 1, 'hold', 3600, '[]', 'src/jobs.rs:1')";
+                    ('mail', 'default', 0, 1, 'hold', 3600, '[]', 'src/jobs.rs:1', 'mail')";
     slow.execute(database.sql(prepared)).await.unwrap();
     slow.execute(tend_slowly).await.unwrap();
 
