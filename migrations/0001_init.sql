@@ -56,6 +56,8 @@ CREATE TABLE pgqueuer.jobs (
     slot         boolean,
     -- The value by which the limits of its kind count.
     limit_key    text COLLATE "C",
+    -- Of its kind, no other job has this key as long as it waits or runs.
+    unique_key   text COLLATE "C",
     -- A job is due at a time that a clock can show, and it can be said how long it has waited.
     CONSTRAINT jobs_enqueued_at_range CHECK (isfinite(enqueued_at)),
     CONSTRAINT jobs_run_at_range CHECK (isfinite(run_at) AND run_at < '10000-01-01'),
@@ -89,6 +91,10 @@ CREATE INDEX lanes_idx ON pgqueuer.lanes (kind, priority);
 -- Jobs that are not due, by when they will be. Claims never see them.
 CREATE INDEX jobs_scheduled_idx ON pgqueuer.jobs (run_at)
     WHERE state = 'scheduled';
+
+-- A job that is held does not keep others out: who knows for how long it is.
+CREATE UNIQUE INDEX jobs_unique_idx ON pgqueuer.jobs (kind, unique_key)
+    WHERE unique_key IS NOT NULL AND state <> 'held';
 
 -- What may be running under a limit. Jobs without limits are in neither of these.
 CREATE INDEX jobs_slots_idx ON pgqueuer.jobs (kind, limit_key)
@@ -173,8 +179,23 @@ CREATE TABLE pgqueuer.kinds (
     job            text COLLATE "C" NOT NULL,
     -- The arguments that make the limit_key of its jobs.
     limit_by       text[]      NOT NULL DEFAULT '{}',
+    -- The arguments that make the unique_key of its jobs, and for how long that keeps others out:
+    -- NULL for no unique jobs, and for as long as the job waits and runs.
+    unique_by      text[],
+    unique_seconds double precision,
     published_at   timestamptz NOT NULL DEFAULT now()
 );
+
+-- The keys that are taken for a while, whatever becomes of their jobs. Pruned.
+CREATE TABLE pgqueuer.unique_keys (
+    kind       text COLLATE "C" NOT NULL,
+    key        text COLLATE "C" NOT NULL,
+    job_id     bigint           NOT NULL,
+    expires_at timestamptz      NOT NULL,
+    PRIMARY KEY (kind, key)
+);
+
+CREATE INDEX unique_keys_expires_idx ON pgqueuer.unique_keys (expires_at);
 
 -- What is limited or paused: a kind, a queue, or everything. Few rows, which claims read.
 CREATE TABLE pgqueuer.limits (
@@ -771,6 +792,142 @@ CREATE FUNCTION pgqueuer.key_of(args jsonb, fields text[]) RETURNS text
         END
     $$;
 
+-- Enqueues jobs of which some are unique: in the order of their keys, so that transactions which
+-- enqueue the same ones wait for each other, and none for one that waits for it.
+--
+-- windows: for how many seconds a key keeps others out, whatever becomes of its job; NULL for as long as
+-- that waits and runs. on_conflicts: 'skip', 'error', or what to replace of a job that waits: some
+-- of 'payload', 'run_at' and 'priority'.
+--
+-- What others have committed is seen by each statement by itself, which takes a volatile function.
+CREATE FUNCTION pgqueuer.enqueue_unique(
+    kinds        text[],
+    priorities   smallint[],
+    codecs       text[],
+    payloads     bytea[],
+    headers      jsonb[],
+    delays       float8[],
+    run_ats      timestamptz[],
+    limit_keys   text[],
+    unique_keys  text[],
+    windows      float8[],
+    on_conflicts text[]
+) RETURNS TABLE (ordinal bigint, id bigint, is_new boolean)
+    LANGUAGE plpgsql
+    AS $$
+    #variable_conflict use_column
+    DECLARE
+        job       record;
+        due       timestamptz;
+        new_state pgqueuer.job_state;
+        new_id    bigint;
+        other_id  bigint;
+        other     record;
+        place     bigint;
+    BEGIN
+        -- The marks of the lanes wait for positions by the transactions that took them.
+        PERFORM pg_current_xact_id();
+        FOR job IN
+            SELECT *
+            FROM unnest(
+                kinds, priorities, codecs, payloads, headers, delays, run_ats, limit_keys, unique_keys, windows,
+                on_conflicts
+            ) WITH ORDINALITY AS given (
+                kind, priority, codec, payload, headers, delay, run_at, limit_key, unique_key, seconds,
+                on_conflict, ordinal
+            )
+            ORDER BY given.kind COLLATE "C", given.unique_key COLLATE "C", given.ordinal
+        LOOP
+            due := coalesce(job.run_at, clock_timestamp() + make_interval(secs => job.delay));
+            new_state := CASE WHEN due > clock_timestamp() THEN 'scheduled' ELSE 'available' END;
+            new_id := nextval('pgqueuer.positions');
+            other_id := NULL;
+            LOOP
+                IF job.seconds IS NOT NULL THEN
+                    INSERT INTO pgqueuer.unique_keys AS known (kind, key, job_id, expires_at)
+                    VALUES (
+                        job.kind, job.unique_key, new_id, clock_timestamp() + make_interval(secs => job.seconds)
+                    )
+                    ON CONFLICT (kind, key) DO UPDATE
+                    SET job_id = excluded.job_id,
+                        expires_at = excluded.expires_at
+                    WHERE known.expires_at <= clock_timestamp();
+                    IF NOT FOUND THEN
+                        SELECT known.job_id INTO other_id
+                        FROM pgqueuer.unique_keys AS known
+                        WHERE known.kind = job.kind AND known.key = job.unique_key;
+                        EXIT WHEN FOUND;
+                        -- It was forgotten just now.
+                        CONTINUE;
+                    END IF;
+                END IF;
+                INSERT INTO pgqueuer.jobs
+                    (id, position, kind, priority, run_at, state, codec, payload, headers, limit_key, unique_key)
+                VALUES (
+                    new_id, new_id, job.kind, job.priority, due, new_state,
+                    job.codec::pgqueuer.payload_codec, job.payload, job.headers, job.limit_key,
+                    CASE WHEN job.seconds IS NULL THEN job.unique_key END
+                )
+                ON CONFLICT (kind, unique_key) WHERE unique_key IS NOT NULL AND state <> 'held' DO NOTHING;
+                EXIT WHEN FOUND;
+                SELECT known.id INTO other_id
+                FROM pgqueuer.jobs AS known
+                WHERE known.kind = job.kind AND known.unique_key = job.unique_key AND known.state <> 'held';
+                EXIT WHEN FOUND;
+                -- It has ended just now.
+            END LOOP;
+
+            IF other_id IS NOT NULL AND job.on_conflict = 'error' THEN
+                RAISE EXCEPTION 'pgqueuer: job % of kind "%" has the unique key % already',
+                    other_id, job.kind, job.unique_key
+                    USING ERRCODE = 'PQ002';
+            ELSIF other_id IS NOT NULL AND job.on_conflict <> 'skip' THEN
+                -- What runs is left as it is, and so is what has ended.
+                SELECT known.state, known.priority, known.run_at INTO other
+                FROM pgqueuer.jobs AS known
+                WHERE known.id = other_id AND known.claimed_by IS NULL AND known.state <> 'held'
+                FOR UPDATE;
+                IF FOUND THEN
+                    IF job.on_conflict NOT LIKE '%run\_at%' THEN
+                        new_state := other.state;
+                        due := other.run_at;
+                    END IF;
+                    IF job.on_conflict NOT LIKE '%priority%' THEN
+                        job.priority := other.priority;
+                    END IF;
+                    -- Nothing may appear behind the cursors of workers.
+                    place := CASE
+                        WHEN (new_state, job.priority) = (other.state, other.priority) THEN NULL
+                        ELSE nextval('pgqueuer.positions')
+                    END;
+                    UPDATE pgqueuer.jobs AS known
+                    SET state = new_state,
+                        run_at = due,
+                        priority = job.priority,
+                        position = coalesce(place, known.position)
+                    WHERE known.id = other_id;
+                    UPDATE pgqueuer.jobs AS known
+                    SET codec = job.codec::pgqueuer.payload_codec,
+                        payload = job.payload,
+                        headers = job.headers,
+                        limit_key = job.limit_key
+                    WHERE known.id = other_id
+                      AND job.on_conflict LIKE '%payload%';
+                END IF;
+            END IF;
+            IF other_id IS NULL OR job.on_conflict <> 'skip' THEN
+                PERFORM pgqueuer.ring('', job.kind, job.priority);
+                PERFORM pgqueuer.ring('scheduled') WHERE new_state = 'scheduled';
+            END IF;
+
+            ordinal := job.ordinal;
+            id := coalesce(other_id, new_id);
+            is_new := other_id IS NULL;
+            RETURN NEXT;
+        END LOOP;
+    END
+    $$;
+
 -- Enqueues from SQL: a trigger, psql, another language.
 CREATE FUNCTION pgqueuer.enqueue(
     kind     text,
@@ -778,7 +935,8 @@ CREATE FUNCTION pgqueuer.enqueue(
     priority integer     DEFAULT NULL,
     delay    interval    DEFAULT NULL,
     run_at   timestamptz DEFAULT NULL,
-    headers  jsonb       DEFAULT NULL
+    headers  jsonb       DEFAULT NULL,
+    unique_key text      DEFAULT NULL
 ) RETURNS bigint
     LANGUAGE plpgsql
     AS $$
@@ -787,6 +945,9 @@ CREATE FUNCTION pgqueuer.enqueue(
         new_id bigint;
         new_payload bytea;
         new_priority smallint;
+        new_limit_key text;
+        new_unique_key text;
+        known  record;
         new_state pgqueuer.job_state;
         -- A delay that no clock can add is brought to one that is refused, or to none.
         due    timestamptz := coalesce(
@@ -856,25 +1017,35 @@ CREATE FUNCTION pgqueuer.enqueue(
                       HINT = 'Store the data elsewhere and enqueue a reference to it.';
         END IF;
 
+        SELECT * INTO known FROM pgqueuer.kinds AS it WHERE it.kind = enqueue.kind;
+        new_priority := coalesce(enqueue.priority, known.priority, 0);
+        new_limit_key := pgqueuer.key_of(enqueue.args, known.limit_by);
+        new_unique_key := coalesce(enqueue.unique_key, pgqueuer.key_of(enqueue.args, known.unique_by), '[]');
+        IF octet_length(new_limit_key) > 1024 OR octet_length(new_unique_key) > 1024 THEN
+            RAISE EXCEPTION 'pgqueuer: a key of job "%" is over 1024 bytes', enqueue.kind
+                USING ERRCODE = 'invalid_parameter_value',
+                      HINT = 'Use an id, or a digest of the value.';
+        END IF;
+        IF enqueue.unique_key IS NOT NULL OR known.unique_by IS NOT NULL THEN
+            RETURN (
+                SELECT added.id
+                FROM pgqueuer.enqueue_unique(
+                    ARRAY[enqueue.kind], ARRAY[new_priority], ARRAY['json'], ARRAY[new_payload],
+                    ARRAY[enqueue.headers], ARRAY[NULL::float8], ARRAY[due], ARRAY[new_limit_key],
+                    ARRAY[new_unique_key], ARRAY[known.unique_seconds], ARRAY['skip']
+                ) AS added
+            );
+        END IF;
+
         -- The marks of the lanes wait for positions by the transactions that took them.
         PERFORM pg_current_xact_id();
         new_id := nextval('pgqueuer.positions');
-        new_priority := coalesce(
-            enqueue.priority,
-            (SELECT known.priority FROM pgqueuer.kinds AS known WHERE known.kind = enqueue.kind),
-            0
-        );
         new_state := CASE WHEN due > clock_timestamp() THEN 'scheduled' ELSE 'available' END;
         INSERT INTO pgqueuer.jobs
             (id, kind, position, run_at, priority, state, codec, payload, headers, limit_key)
         VALUES (
             new_id, enqueue.kind, new_id, due, new_priority, new_state,
-            'json', new_payload, enqueue.headers,
-            (
-                SELECT pgqueuer.key_of(enqueue.args, known.limit_by)
-                FROM pgqueuer.kinds AS known
-                WHERE known.kind = enqueue.kind
-            )
+            'json', new_payload, enqueue.headers, new_limit_key
         );
         PERFORM pgqueuer.ring('', enqueue.kind, new_priority);
         PERFORM pgqueuer.ring('scheduled') WHERE new_state = 'scheduled';

@@ -1,8 +1,10 @@
 //! The jobs that are known: by this program's own types, or as workers have published them.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
-use pgqueuer::{JobDescriptor, Payload, PgQueuer, Source, store::KindRecord};
+use pgqueuer::{
+    JobDescriptor, OnConflict, Payload, PgQueuer, Source, Unique, UniqueFor, store::KindRecord,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{app::App, exit::Failure, table};
@@ -39,9 +41,14 @@ pub(crate) struct KnownJob {
     pub(crate) timeout: Option<String>,
     pub(crate) source: String,
     /// The kind that this is an alias of, or itself.
+    #[serde(skip)]
     pub(crate) job: String,
     /// The arguments by which its limits count.
+    #[serde(skip)]
     pub(crate) limit_by: Vec<String>,
+    /// The arguments that make its jobs unique, and for how long, if they are.
+    #[serde(skip)]
+    pub(crate) unique: Option<(Vec<String>, UniqueFor)>,
     /// Checks a payload by its type.
     #[serde(skip)]
     pub(crate) descriptor: Option<JobDescriptor>,
@@ -165,8 +172,25 @@ impl KnownJob {
     pub(crate) fn limit_key(&self, payload: &Payload) -> pgqueuer::Result<Option<String>> {
         match self.descriptor {
             Some(descriptor) => descriptor.limit_key(payload),
-            None => payload.key(&self.kind, &self.limit_by),
+            None if self.limit_by.is_empty() => Ok(None),
+            None => payload.key(&self.kind, &self.limit_by).map(Some),
         }
+    }
+
+    /// How a payload in JSON is unique, if its kind is.
+    pub(crate) fn unique(&self, payload: &Payload) -> pgqueuer::Result<Option<Unique>> {
+        let Some((by, lasts)) = &self.unique else {
+            return Ok(None);
+        };
+        let key = match self.descriptor {
+            Some(descriptor) => descriptor.unique_key(payload)?,
+            None => Some(payload.key(&self.kind, by)?),
+        };
+        Ok(key.map(|key| Unique {
+            key,
+            lasts: *lasts,
+            on_conflict: OnConflict::Skip,
+        }))
     }
 }
 
@@ -176,6 +200,7 @@ impl From<&JobDescriptor> for KnownJob {
             name: it.name.to_owned(),
             type_name: it.type_name.to_owned(),
         };
+        let texts = |list: &[&str]| list.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
         let is_silent = job.arguments.is_empty() && job.source == Source::UNKNOWN;
         Self {
             kind: job.kind.to_owned(),
@@ -191,7 +216,11 @@ impl From<&JobDescriptor> for KnownJob {
                 .map(|it| humantime::format_duration(it).to_string()),
             source: job.source.to_string(),
             job: job.kind.to_owned(),
-            limit_by: job.limit_by.iter().copied().map(str::to_owned).collect(),
+            limit_by: texts(job.limit_by),
+            unique: job
+                .options
+                .unique
+                .map(|lasts| (texts(job.unique_by), lasts)),
             descriptor: Some(*job),
         }
     }
@@ -201,6 +230,10 @@ impl From<KindRecord> for KnownJob {
     fn from(record: KindRecord) -> Self {
         // Another version of the library may have published something else here.
         let arguments: Option<Vec<KnownArgument>> = serde_json::from_value(record.arguments).ok();
+        let window = record.unique_millis.and_then(|it| u64::try_from(it).ok());
+        let lasts = window.map_or(UniqueFor::Unfinished, |it| {
+            UniqueFor::Window(Duration::from_millis(it))
+        });
         let is_unknown = record.source == Source::UNKNOWN.to_string();
         Self {
             kind: record.kind,
@@ -215,6 +248,7 @@ impl From<KindRecord> for KnownJob {
             source: record.source,
             job: record.job,
             limit_by: record.limit_by,
+            unique: record.unique_by.map(|by| (by, lasts)),
             descriptor: None,
         }
     }

@@ -11,6 +11,7 @@ mod owned;
 mod parameters;
 mod parse;
 mod type_name;
+mod unique;
 
 #[cfg(test)]
 mod tests;

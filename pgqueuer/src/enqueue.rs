@@ -15,9 +15,11 @@ use crate::{
     error::{Error, ErrorKind, Result},
     handle::PgQueuer,
     job::{Job, JobId},
+    key,
     options::validate_name,
-    postgres::{self, Statements},
+    postgres::{self, Statements, failed_to},
     store::{JobToEnqueue, RunAt},
+    unique::{Enqueued, OnConflict, Unique, UniqueFor},
 };
 
 /// The most headers that one job may carry, in bytes of names and values: 64 KiB.
@@ -51,7 +53,13 @@ pub struct NewJob<J> {
     priority: Option<i16>,
     run_at: Result<RunAt, String>,
     headers: Headers,
+    unique_key: Option<String>,
+    unique_for: Option<Result<Duration, String>>,
+    on_conflict: OnConflict,
 }
+
+/// A job that was checked and encoded, and how it is unique.
+pub(crate) type Prepared = (JobToEnqueue, Option<Unique>);
 
 impl<J: Job> NewJob<J> {
     pub(crate) fn new(job: J) -> Self {
@@ -60,6 +68,9 @@ impl<J: Job> NewJob<J> {
             priority: None,
             run_at: Ok(RunAt::Now),
             headers: Headers::new(),
+            unique_key: None,
+            unique_for: None,
+            on_conflict: OnConflict::Skip,
         }
     }
 
@@ -92,37 +103,112 @@ impl<J: Job> NewJob<J> {
         self
     }
 
-    /// Enqueues the job. See [`Job::enqueue`].
+    /// Makes the job unique by this key among the jobs of its kind, instead of what the kind says.
+    /// If another one has it, this one is not enqueued; what else is done says
+    /// [`on_conflict`](Self::on_conflict).
+    ///
+    /// ```
+    /// # use pgqueuer::prelude::*;
+    /// # #[job] async fn send_welcome(user_id: i64) { let _ = user_id; }
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// let pgq = PgQueuer::in_memory();
+    /// let welcome = || SendWelcome { user_id: 42 }.options().unique_key("welcome:42");
+    /// let first = welcome().enqueue_unique(&pgq).await?;
+    /// let second = welcome().enqueue_unique(&pgq).await?;
+    /// assert!(first.is_new && !second.is_new);
+    /// assert_eq!(first.id, second.id);
+    /// # Ok::<(), pgqueuer::Error>(()) }).unwrap();
+    /// ```
+    ///
+    /// At most [`MAX_KEY_BYTES`](crate::MAX_KEY_BYTES) bytes, at least one.
+    pub fn unique_key(mut self, key: impl Into<String>) -> Self {
+        self.unique_key = Some(key.into());
+        self
+    }
+
+    /// Keeps others with the same key out for this long since it was enqueued, whatever becomes of
+    /// it: a [`Duration`], or text such as `"1h"`. Default: that of the kind; without one, as long
+    /// as it is unfinished. From 1 ms to 100 years. Needs a key.
+    pub fn unique_for(mut self, window: impl IntoDelay) -> Self {
+        self.unique_for = Some(window.into_delay());
+        self
+    }
+
+    /// What is done if another job has the key. Default: [`OnConflict::Skip`].
+    pub fn on_conflict(mut self, on_conflict: OnConflict) -> Self {
+        self.on_conflict = on_conflict;
+        self
+    }
+
+    /// Enqueues the job, and says whether it is new or another one has its key.
     ///
     /// # Errors
     ///
-    /// As [`Job::enqueue`]; and [`ErrorKind::Config`] for a delay, a time or a
-    /// header that is out of range.
-    pub fn enqueue<T: Target>(self, target: T) -> impl Future<Output = Result<JobId>> + Send {
-        let enqueued = enqueue_many(target, [self]);
+    /// As [`enqueue`](Self::enqueue).
+    pub fn enqueue_unique<T: Target>(
+        self,
+        target: T,
+    ) -> impl Future<Output = Result<Enqueued>> + Send {
+        let enqueued = enqueue_many_unique(target, [self]);
         async move {
-            let ids = enqueued.await?;
-            ids.first()
+            let enqueued = enqueued.await?;
+            enqueued
+                .first()
                 .copied()
                 .ok_or_else(|| Error::new(ErrorKind::Database, "the store returned no job id"))
         }
     }
 
+    /// Enqueues the job. See [`Job::enqueue`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Job::enqueue`]; and [`ErrorKind::Config`] for a delay, a time, a
+    /// header or a key that is out of range.
+    pub fn enqueue<T: Target>(self, target: T) -> impl Future<Output = Result<JobId>> + Send {
+        let enqueued = self.enqueue_unique(target);
+        async move { Ok(enqueued.await?.id) }
+    }
+
     /// Checks and encodes the job.
-    fn prepare(self) -> Result<JobToEnqueue> {
+    fn prepare(self) -> Result<Prepared> {
         validate_name("kind", J::KIND)?;
-        let run_at = self.run_at.and_then(check_run_at).map_err(|problem| {
+        let refused = |problem: String| {
             Error::config(format!("job `{}` was not enqueued: {problem}", J::KIND))
-        })?;
+        };
+        let run_at = self.run_at.and_then(check_run_at).map_err(refused)?;
         check_headers(J::KIND, &self.headers)?;
-        Ok(JobToEnqueue {
+        let key = match self.unique_key {
+            Some(key) if key.is_empty() => return Err(refused("its unique key is empty".into())),
+            Some(key) => key::check(J::KIND, &key).map(|()| Some(key))?,
+            None => self.job.unique_key()?,
+        };
+        let lasts = match self.unique_for {
+            Some(window) => UniqueFor::Window(window.map_err(refused)?),
+            None => J::OPTIONS.unique.unwrap_or(UniqueFor::Unfinished),
+        };
+        lasts.validate().map_err(refused)?;
+        if key.is_none() && self.on_conflict != OnConflict::Skip {
+            return Err(refused(
+                "there is no conflict without a key; add `unique_key`, or `unique` to its kind"
+                    .to_owned(),
+            ));
+        }
+        let on_conflict = self.on_conflict;
+        let unique = key.map(|key| Unique {
+            key,
+            lasts,
+            on_conflict,
+        });
+        let job = JobToEnqueue {
             kind: J::KIND.into(),
             priority: self.priority.unwrap_or(J::OPTIONS.priority),
             limit_key: self.job.limit_key()?,
             payload: self.job.encode()?.checked(J::KIND)?,
             headers: self.headers,
             run_at,
-        })
+        };
+        Ok((job, unique))
     }
 }
 
@@ -140,14 +226,69 @@ where
 {
     // Encoded before the future starts, so that it holds no iterator and is `Send`
     // whatever the iterator is.
-    let prepared: Result<Vec<JobToEnqueue>> = jobs.into_iter().map(NewJob::prepare).collect();
+    let prepared = prepare_all(jobs);
     async move {
-        let prepared = prepared?;
-        if prepared.is_empty() {
-            return Ok(Vec::new());
+        match prepared? {
+            Batch::Plain(jobs) if jobs.is_empty() => Ok(Vec::new()),
+            Batch::Plain(jobs) => target.insert(jobs).await,
+            Batch::Unique(jobs) => {
+                let enqueued = target.insert_unique(jobs).await?;
+                Ok(enqueued.into_iter().map(|it| it.id).collect())
+            }
         }
-        target.insert(prepared).await
     }
+}
+
+/// As [`enqueue_many`], and says of each whether it is new, or another one has its key: in the order
+/// of the jobs. Of several with the same key, the first is new.
+///
+/// # Errors
+///
+/// As [`NewJob::enqueue`].
+pub fn enqueue_many_unique<J, T, I>(
+    target: T,
+    jobs: I,
+) -> impl Future<Output = Result<Vec<Enqueued>>> + Send
+where
+    J: Job,
+    T: Target,
+    I: IntoIterator<Item = NewJob<J>>,
+{
+    let prepared = prepare_all(jobs);
+    async move {
+        let ids = match prepared? {
+            Batch::Unique(jobs) => return target.insert_unique(jobs).await,
+            Batch::Plain(jobs) if jobs.is_empty() => Vec::new(),
+            Batch::Plain(jobs) => target.insert(jobs).await?,
+        };
+        let new = |id| Enqueued { id, is_new: true };
+        Ok(ids.into_iter().map(new).collect())
+    }
+}
+
+/// Jobs that were checked and encoded.
+pub(crate) enum Batch {
+    /// None of them is unique, as of most.
+    Plain(Vec<JobToEnqueue>),
+    /// Some are.
+    Unique(Vec<Prepared>),
+}
+
+fn prepare_all<J: Job>(jobs: impl IntoIterator<Item = NewJob<J>>) -> Result<Batch> {
+    let mut jobs = jobs.into_iter();
+    let mut plain = Vec::with_capacity(jobs.size_hint().0);
+    while let Some(job) = jobs.next() {
+        match job.prepare()? {
+            (job, None) => plain.push(job),
+            first => {
+                let before = plain.into_iter().map(|job| Ok((job, None)));
+                let rest = jobs.map(NewJob::prepare);
+                let all = before.chain([Ok(first)]).chain(rest);
+                return all.collect::<Result<_>>().map(Batch::Unique);
+            }
+        }
+    }
+    Ok(Batch::Plain(plain))
 }
 
 fn check_run_at(run_at: RunAt) -> Result<RunAt, String> {
@@ -223,11 +364,22 @@ pub trait Target: Send {
     /// Inserts jobs that were checked and encoded.
     #[doc(hidden)]
     fn insert(self, jobs: Vec<JobToEnqueue>) -> impl Future<Output = Result<Vec<JobId>>> + Send;
+
+    /// The same, where some are unique.
+    #[doc(hidden)]
+    fn insert_unique(
+        self,
+        jobs: Vec<(JobToEnqueue, Option<Unique>)>,
+    ) -> impl Future<Output = Result<Vec<Enqueued>>> + Send;
 }
 
 impl Target for &PgQueuer {
     async fn insert(self, jobs: Vec<JobToEnqueue>) -> Result<Vec<JobId>> {
         self.store().enqueue(&jobs).await
+    }
+
+    async fn insert_unique(self, jobs: Vec<Prepared>) -> Result<Vec<Enqueued>> {
+        self.store().enqueue_unique(&jobs).await
     }
 }
 
@@ -242,16 +394,32 @@ impl Target for OnConnection<'_> {
     async fn insert(self, jobs: Vec<JobToEnqueue>) -> Result<Vec<JobId>> {
         match self.pgq.postgres() {
             Some(store) => postgres::enqueue_on(self.connection, store.statements(), &jobs).await,
-            None => Err(Error::config(
-                "a queue in memory has no transactions; enqueue to the `&PgQueuer` itself",
-            )),
+            None => Err(without_transactions()),
         }
     }
+
+    async fn insert_unique(self, jobs: Vec<Prepared>) -> Result<Vec<Enqueued>> {
+        match self.pgq.postgres() {
+            Some(store) => {
+                postgres::enqueue_unique_on(self.connection, store.statements(), &jobs).await
+            }
+            None => Err(without_transactions()),
+        }
+    }
+}
+
+fn without_transactions() -> Error {
+    Error::config("a queue in memory has no transactions; enqueue to the `&PgQueuer` itself")
 }
 
 impl Target for &PgPool {
     async fn insert(self, jobs: Vec<JobToEnqueue>) -> Result<Vec<JobId>> {
         postgres::enqueue_to(self, Statements::of_default_schema(), &jobs).await
+    }
+
+    async fn insert_unique(self, jobs: Vec<Prepared>) -> Result<Vec<Enqueued>> {
+        let mut connection = self.acquire().await.map_err(failed_to("enqueue jobs"))?;
+        (&mut *connection).insert_unique(jobs).await
     }
 }
 
@@ -259,10 +427,18 @@ impl Target for &mut PgConnection {
     async fn insert(self, jobs: Vec<JobToEnqueue>) -> Result<Vec<JobId>> {
         postgres::enqueue_on(self, Statements::of_default_schema(), &jobs).await
     }
+
+    async fn insert_unique(self, jobs: Vec<Prepared>) -> Result<Vec<Enqueued>> {
+        postgres::enqueue_unique_on(self, Statements::of_default_schema(), &jobs).await
+    }
 }
 
 impl Target for &mut Transaction<'_, Postgres> {
     async fn insert(self, jobs: Vec<JobToEnqueue>) -> Result<Vec<JobId>> {
         postgres::enqueue_on(self, Statements::of_default_schema(), &jobs).await
+    }
+
+    async fn insert_unique(self, jobs: Vec<Prepared>) -> Result<Vec<Enqueued>> {
+        postgres::enqueue_unique_on(self, Statements::of_default_schema(), &jobs).await
     }
 }

@@ -34,6 +34,8 @@ pub enum ErrorKind {
     Config,
     /// Something that was asked for by name or id does not exist.
     NotFound,
+    /// The key of a unique job is taken.
+    Conflict,
 }
 
 impl Error {

@@ -14,6 +14,7 @@ use crate::{
     payload::Payload,
     resources::Requirement,
     schedule::Schedule,
+    unique::Enqueued,
 };
 
 /// Identifies a job for ever. Given by the store; later jobs have larger ids.
@@ -87,6 +88,9 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The arguments that make the [`limit_key`](Self::limit_key), for those who enqueue in SQL.
     const LIMIT_BY: &'static [&'static str] = &[];
 
+    /// The arguments that make the [`unique_key`](Self::unique_key), for those who enqueue in SQL.
+    const UNIQUE_BY: &'static [&'static str] = &[];
+
     /// The shared resources that the handler needs.
     fn requirements() -> Vec<Requirement> {
         Vec::new()
@@ -109,6 +113,18 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) if it is longer than
     /// [`MAX_KEY_BYTES`](crate::MAX_KEY_BYTES).
     fn limit_key(&self) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    /// The key that the job has for itself among its kind, if that is
+    /// [unique](JobOptions::unique): the text of the arguments in [`UNIQUE_BY`](Self::UNIQUE_BY), as
+    /// [`KeyValue`](crate::KeyValue) writes them.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if it is longer than
+    /// [`MAX_KEY_BYTES`](crate::MAX_KEY_BYTES).
+    fn unique_key(&self) -> Result<Option<String>> {
         Ok(None)
     }
 
@@ -142,6 +158,15 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
         self.options().enqueue(target)
     }
 
+    /// Enqueues the job, and says whether it is new, or another one has its key.
+    ///
+    /// # Errors
+    ///
+    /// As [`enqueue`](Self::enqueue).
+    fn enqueue_unique<T: Target>(self, target: T) -> impl Future<Output = Result<Enqueued>> + Send {
+        self.options().enqueue_unique(target)
+    }
+
     /// Enqueues many jobs, all of them or none, in one round trip. The ids come in the order of
     /// the jobs.
     ///
@@ -158,8 +183,8 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
         enqueue_many(target, jobs.into_iter().map(NewJob::new))
     }
 
-    /// Enqueues a stream of jobs of any length, all of them or none, and returns how many there
-    /// were. At most 1,000 jobs or 4 MiB of payloads (and one payload more) are in memory at a time.
+    /// Enqueues a stream of jobs of any length, all of them or none, and returns how many were
+    /// new. At most 1,000 jobs or 4 MiB of payloads (and one payload more) are in memory at a time.
     ///
     /// To a `&PgPool`, a `&mut Transaction`, or a [`&PgQueuer`](crate::PgQueuer) (in memory, all
     /// are gathered first). The jobs exist when the transaction commits, and never if it does not:

@@ -36,7 +36,7 @@ pub const MAX_KEY_BYTES: usize = 1024;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a key",
-    label = "named by `by`, so it must be a text, a whole number, a `bool`, or an `Option` of these",
+    label = "part of a key, so it must be a text, a whole number, a `bool`, or an `Option` of these",
     note = "for a type of your own, write `impl pgqueuer::Key for …` and give one of its parts"
 )]
 pub trait Key {
@@ -90,18 +90,17 @@ pub(crate) fn join(kind: &str, parts: &[&dyn Key]) -> Result<String> {
 
 /// The key that some arguments of a job make, by their names, if it was encoded as JSON. As
 /// `pgqueuer.key_of` in the schema.
-pub(crate) fn of_json(args: &serde_json::Value, fields: &[String]) -> Option<String> {
+pub(crate) fn of_json(args: &serde_json::Value, fields: &[String]) -> String {
     let text = |field: &String| match args.get(field) {
         // An argument that was left out.
         None => KeyValue::Null.to_string(),
         Some(value) => value.to_string(),
     };
     match fields {
-        [] => None,
-        [field] => Some(text(field)),
+        [field] => text(field),
         fields => {
             let texts: Vec<String> = fields.iter().map(text).collect();
-            Some(format!("[{}]", texts.join(", ")))
+            format!("[{}]", texts.join(", "))
         }
     }
 }

@@ -20,6 +20,7 @@ mod outcome;
 mod registry;
 mod resources;
 mod schedule;
+mod unique;
 
 mod memory;
 mod postgres;
@@ -41,6 +42,7 @@ pub use config::WorkerConfig;
 pub use context::{Context, Headers};
 pub use enqueue::{
     IntoDelay, MAX_HEADER_BYTES, NewJob, OnConnection, StreamTarget, Target, enqueue_many,
+    enqueue_many_unique,
 };
 pub use error::{BoxError, Error, ErrorKind, Result};
 pub use handle::PgQueuer;
@@ -62,6 +64,7 @@ pub use store::{
     Tally,
 };
 pub use tx::Tx;
+pub use unique::{Enqueued, OnConflict, Replace, Unique, UniqueFor};
 pub use worker::{Worker, WorkerBuilder};
 
 /// Every job that the linker has put into this program.

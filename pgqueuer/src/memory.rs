@@ -9,6 +9,7 @@ mod limits;
 mod minutes;
 mod settle;
 mod state;
+mod unique;
 mod upkeep;
 
 use std::{
@@ -30,6 +31,7 @@ use crate::{
         JobRecord, JobToEnqueue, KindRecord, MinuteRecord, MinuteToAdd, NextTick, Promotion, Ring,
         ScheduleRecord, ScheduleToStore, SessionId, Settlement, Store, Tended, Tick, Work,
     },
+    unique::{Enqueued, Unique},
 };
 use state::Memory;
 
@@ -119,6 +121,19 @@ impl Store for MemoryStore {
         let ids = self.lock().enqueue(jobs, self.clock.now());
         self.ring();
         Ok(ids)
+    }
+
+    async fn enqueue_unique(
+        &self,
+        jobs: &[(JobToEnqueue, Option<Unique>)],
+    ) -> Result<Vec<Enqueued>> {
+        let added = self.lock().enqueue_unique(jobs, self.clock.now())?;
+        self.ring();
+        Ok(added)
+    }
+
+    async fn forget_keys(&self, limit: u32) -> Result<u64> {
+        Ok(self.lock().forget_keys(limit, self.clock.now()))
     }
 
     async fn open_session(&self, worker: &str, lease: Duration) -> Result<SessionId> {

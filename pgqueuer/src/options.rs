@@ -7,6 +7,7 @@ use crate::{
     error::{Error, Result},
     limits::Limits,
     payload::Codec,
+    unique::UniqueFor,
 };
 
 /// The longest name of a kind or of a queue, in characters.
@@ -78,6 +79,11 @@ pub struct JobOptions {
     /// Default: [`Limits::NONE`]. Can be changed at run time: see
     /// [`PgQueuer::set_limits`](crate::PgQueuer::set_limits).
     pub limits: Limits,
+
+    /// Whether of jobs with the same [key](crate::Job::unique_key) one is enqueued, and for how long.
+    ///
+    /// Default: none is unique.
+    pub unique: Option<UniqueFor>,
 }
 
 /// What becomes of a job whose last attempt failed.
@@ -112,6 +118,7 @@ impl JobOptions {
         codec: Codec::Framed,
         retain: Duration::from_secs(7 * 24 * 60 * 60),
         limits: Limits::NONE,
+        unique: None,
     };
 
     const MAX_RETAIN: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
@@ -131,6 +138,8 @@ impl JobOptions {
         } else if let Err(problem) = self.backoff.validate() {
             problem
         } else if let Err(problem) = self.limits.validate() {
+            problem
+        } else if let Some(Err(problem)) = self.unique.map(UniqueFor::validate) {
             problem
         } else {
             return Ok(());

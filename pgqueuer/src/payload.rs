@@ -114,23 +114,20 @@ impl Payload {
     }
 
     /// The key that some arguments make, by their names in the payload, if that is JSON: as
-    /// [`Job::limit_key`](crate::Job::limit_key) makes it, for those who have no types. `None` for
-    /// no arguments.
+    /// [`Job::limit_key`](crate::Job::limit_key) and [`Job::unique_key`](crate::Job::unique_key)
+    /// make it, for those who have no types. Of none, `[]`.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Payload`](crate::ErrorKind::Payload) if the payload is no JSON,
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) if the key is longer than
     /// [`MAX_KEY_BYTES`](crate::MAX_KEY_BYTES).
-    pub fn key(&self, kind: &str, fields: &[String]) -> Result<Option<String>> {
-        if fields.is_empty() {
-            return Ok(None);
-        }
+    pub fn key(&self, kind: &str, fields: &[String]) -> Result<String> {
         let args: serde_json::Value = serde_json::from_slice(&self.bytes).map_err(|error| {
             Error::payload(format!("the payload of job `{kind}` is no JSON")).because(error)
         })?;
         let key = key::of_json(&args, fields);
-        key.map(|it| key::check(kind, &it).map(|()| it)).transpose()
+        key::check(kind, &key).map(|()| key)
     }
 
     /// Refuses a payload over the limit.

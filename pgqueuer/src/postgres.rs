@@ -28,7 +28,7 @@ mod statements;
 mod upkeep;
 mod work;
 
-pub(crate) use enqueue::{enqueue_on, enqueue_to};
+pub(crate) use enqueue::{enqueue_on, enqueue_to, enqueue_unique_on};
 pub(crate) use failure::failed_to;
 pub use hosts::Hosts;
 pub use schema_name::SchemaName;
@@ -53,6 +53,7 @@ use crate::{
         JobToEnqueue, KindRecord, MinuteRecord, MinuteToAdd, NextTick, Promotion, ScheduleRecord,
         ScheduleToStore, SessionId, Settlement, Store, Tended, Tick, Work,
     },
+    unique::{Enqueued, Unique},
 };
 use application::ApplicationPool;
 use bell::PostgresBell;
@@ -215,6 +216,27 @@ impl Store for PostgresStore {
 
     async fn enqueue(&self, jobs: &[JobToEnqueue]) -> Result<Vec<JobId>> {
         self.gathering.enqueue(jobs).await
+    }
+
+    async fn enqueue_unique(
+        &self,
+        jobs: &[(JobToEnqueue, Option<Unique>)],
+    ) -> Result<Vec<Enqueued>> {
+        let failed = failed_to("enqueue jobs");
+        let mut lent = self.pool.lend().await.map_err(&failed)?;
+        let enqueuing = async {
+            let route = lent.route();
+            let added =
+                enqueue::enqueue_unique(lent.connection(), route, &self.statements, jobs).await?;
+            lent.give_back().await.map_err(&failed)?;
+            Ok(added)
+        };
+        self.moves.cut(enqueuing).await
+    }
+
+    async fn forget_keys(&self, limit: u32) -> Result<u64> {
+        let forgetting = upkeep::forget_keys(self.control(), &self.statements, limit);
+        self.moves.cut(forgetting).await
     }
 
     async fn open_session(&self, worker: &str, lease: Duration) -> Result<SessionId> {

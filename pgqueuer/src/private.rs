@@ -16,6 +16,7 @@ pub use crate::{
     registry::JobDescriptor,
     resources::{Inject, Requirement},
     schedule::Schedule,
+    unique::UniqueFor,
 };
 
 use std::future::Future;

@@ -12,6 +12,7 @@ use crate::{
     resources::{Requirement, Resources},
     schedule::Schedule,
     store::KindRecord,
+    unique::UniqueFor,
 };
 
 /// Everything about a kind, without its type: what `#[job]` registers.
@@ -31,11 +32,14 @@ pub struct JobDescriptor {
     pub arguments: &'static [Argument],
     /// See [`Job::SCHEDULE`].
     pub schedule: Option<Schedule>,
+    /// See [`Job::UNIQUE_BY`].
+    pub unique_by: &'static [&'static str],
     /// See [`Job::LIMIT_BY`].
     pub limit_by: &'static [&'static str],
     requirements: fn() -> Vec<Requirement>,
     check: fn(&Payload) -> Result<()>,
     limit_key: fn(&Payload) -> Result<Option<String>>,
+    unique_key: fn(&Payload) -> Result<Option<String>>,
     start: fn(&Payload, Context) -> Result<Start>,
 }
 
@@ -60,9 +64,11 @@ impl JobDescriptor {
             arguments: J::ARGUMENTS,
             schedule: J::SCHEDULE,
             limit_by: J::LIMIT_BY,
+            unique_by: J::UNIQUE_BY,
             requirements: J::requirements,
             check: |payload| payload.decode::<J>().map(drop),
             limit_key: |payload| payload.decode::<J>()?.limit_key(),
+            unique_key: |payload| payload.decode::<J>()?.unique_key(),
             start: |payload, context| match payload.decode::<J>() {
                 Ok(job) => job.run(context).map(Start::Running),
                 Err(error) => Ok(Start::Undecodable(error)),
@@ -86,6 +92,15 @@ impl JobDescriptor {
     /// As [`check`](Self::check), and if the key is too long.
     pub fn limit_key(&self, payload: &Payload) -> Result<Option<String>> {
         (self.limit_key)(payload)
+    }
+
+    /// The key of a payload, if its kind is unique. See [`Job::unique_key`].
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check), and if the key is too long.
+    pub fn unique_key(&self, payload: &Payload) -> Result<Option<String>> {
+        (self.unique_key)(payload)
     }
 
     /// Whether both describe the same type.
@@ -184,6 +199,7 @@ impl Registry {
 
     /// What tools without the types should know: one record for each name.
     pub(crate) fn records(&self) -> Vec<KindRecord> {
+        let texts = |list: &[&str]| list.iter().map(|it| (*it).to_owned()).collect();
         let record = |(name, job): (&'static str, &JobDescriptor)| KindRecord {
             kind: name.to_owned(),
             queue: job.options.queue.to_owned(),
@@ -194,7 +210,14 @@ impl Registry {
             arguments: serde_json::json!(job.arguments),
             source: job.source.to_string(),
             job: job.kind.to_owned(),
-            limit_by: job.limit_by.iter().map(|it| (*it).to_owned()).collect(),
+            limit_by: texts(job.limit_by),
+            unique_by: job.options.unique.map(|_| texts(job.unique_by)),
+            unique_millis: match job.options.unique {
+                Some(UniqueFor::Window(window)) => {
+                    Some(i64::try_from(window.as_millis()).unwrap_or(i64::MAX))
+                }
+                Some(UniqueFor::Unfinished) | None => None,
+            },
         };
         self.names().map(record).collect()
     }

@@ -44,6 +44,7 @@ use crate::{
     error::Result,
     job::JobId,
     limits::{LimitRecord, Limits, Scope, SetLimit},
+    unique::{Enqueued, Unique},
 };
 
 /// Where jobs are kept. Object-safe, so that [`PgQueuer`](crate::PgQueuer) and
@@ -72,6 +73,16 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Adds jobs, all or none, and wakes the workers. Ids in the order of `jobs`.
     async fn enqueue(&self, jobs: &[JobToEnqueue]) -> Result<Vec<JobId>>;
+
+    /// Adds jobs of which some are unique, all or none, and wakes the workers. What became of each,
+    /// in the order of `jobs`. A key that another one of them has is taken, too.
+    async fn enqueue_unique(
+        &self,
+        jobs: &[(JobToEnqueue, Option<Unique>)],
+    ) -> Result<Vec<Enqueued>>;
+
+    /// Deletes up to `limit` keys of unique jobs whose time is over.
+    async fn forget_keys(&self, limit: u32) -> Result<u64>;
 
     /// Begins one life of a worker, which ends unless it is renewed within `lease`.
     async fn open_session(&self, worker: &str, lease: Duration) -> Result<SessionId>;

@@ -46,6 +46,8 @@ pub(crate) fn kind_record(kind: &str) -> KindRecord {
         source: "src/jobs.rs:1".to_owned(),
         job: kind.to_owned(),
         limit_by: Vec::new(),
+        unique_by: None,
+        unique_millis: None,
     }
 }
 

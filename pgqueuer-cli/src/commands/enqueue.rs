@@ -1,15 +1,14 @@
 //! `enqueue`: puts one job into the queue, after the checks that a producer gets from its
 //! compiler.
 
-use std::{fmt, io::Read as _, time::Duration};
+use std::{io::Read as _, time::Duration};
 
 use chrono::{DateTime, Datelike as _, Utc};
 use pgqueuer::{
-    Codec, Headers, JobId, MAX_HEADER_BYTES, MAX_NAME_LENGTH, Payload,
+    Codec, Headers, MAX_HEADER_BYTES, MAX_NAME_LENGTH, OnConflict, Payload, Unique, UniqueFor,
     payload::MAX_PAYLOAD_BYTES,
     store::{JobToEnqueue, RunAt},
 };
-use serde::Serialize;
 
 use crate::{
     app::App,
@@ -17,7 +16,7 @@ use crate::{
     cli::GlobalArgs,
     connection::{Database, IfRefused},
     exit::Failure,
-    output::Output,
+    output::{Output, note},
 };
 
 /// Enqueues a job, and prints its id.
@@ -48,6 +47,11 @@ pub(crate) struct EnqueueArgs {
     /// Text for the handler; may be repeated.
     #[arg(long = "header", value_name = "NAME=VALUE", value_parser = parse_header)]
     headers: Vec<(String, String)>,
+
+    /// Only if no unfinished job of the kind has this key; else prints that one [default: that of
+    /// the kind].
+    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    unique_key: Option<String>,
 
     /// Enqueue even if the kind is unknown, or the arguments do not seem to fit.
     #[arg(long)]
@@ -82,10 +86,16 @@ pub(super) async fn run(
 
     let known = catalog.find(&args.kind);
     let usual_priority = known.map(|it| it.priority);
-    let limit_key = match known {
-        Some(known) => known.limit_key(&payload)?,
-        None => None,
+    let (limit_key, of_kind) = match known {
+        Some(known) => (known.limit_key(&payload)?, known.unique(&payload)?),
+        None => (None, None),
     };
+    let by_hand = args.unique_key.map(|key| Unique {
+        key,
+        lasts: UniqueFor::Unfinished,
+        on_conflict: OnConflict::Skip,
+    });
+    let unique = by_hand.or(of_kind);
     let job = JobToEnqueue {
         kind: args.kind.into(),
         priority: args.priority.or(usual_priority).unwrap_or_default(),
@@ -98,22 +108,15 @@ pub(super) async fn run(
             (None, None) => RunAt::Now,
         },
     };
-    let ids = pgq.store().enqueue(&[job]).await?;
-    for id in ids {
-        output.result(&Enqueued { id })?;
+    for enqueued in pgq.store().enqueue_unique(&[(job, unique)]).await? {
+        if !enqueued.is_new {
+            note(format!(
+                "job {enqueued} has its key already; nothing was enqueued"
+            ));
+        }
+        output.result(&enqueued)?;
     }
     Ok(())
-}
-
-#[derive(Serialize)]
-struct Enqueued {
-    id: JobId,
-}
-
-impl fmt::Display for Enqueued {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.id.fmt(f)
-    }
 }
 
 /// The arguments as they were written, which must be an object.

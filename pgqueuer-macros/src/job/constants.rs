@@ -10,6 +10,7 @@ use super::{
     options::{Backoff, Codec, OnFailure, Options},
     parameters::Argument,
     parse::Function,
+    unique::Unique,
 };
 use crate::schedule::Schedule;
 
@@ -67,6 +68,7 @@ fn options(options: &Options) -> Option<TokenStream> {
             quote!(retain: #retain)
         }),
         options.limits.constant(),
+        options.unique.as_ref().map(Unique::constant),
     ]
     .into_iter()
     .flatten()

@@ -77,6 +77,8 @@ fn implementation(function: &Function, model: &JobModel) -> TokenStream {
     let name = &model.name;
     let constants = constants::of(function, model);
     let limit_key = model.options.limits.key(&model.arguments());
+    let unique_key = model.options.unique.as_ref();
+    let unique_key = unique_key.map(|it| it.key(&model.arguments()));
     let requirements = requirements(model);
     let encode = encode(model);
     let run = run(function, model);
@@ -87,6 +89,7 @@ fn implementation(function: &Function, model: &JobModel) -> TokenStream {
         impl ::pgqueuer::__private::Job for #name {
             #constants
             #limit_key
+            #unique_key
             #requirements
             #encode
             #run

@@ -54,6 +54,9 @@ impl JobModel {
             .collect();
         parameters::check_names(&parameters, &mut errors);
         keys::check(&options.limits.by, &arguments(&parameters), &mut errors);
+        if let Some(unique) = &options.unique {
+            unique.check(&arguments(&parameters), &mut errors);
+        }
         if attribute == Attribute::Schedule {
             check_no_arguments(&parameters, &mut errors);
         }
@@ -115,6 +118,14 @@ fn read_options(
             None
         }
     };
+    if attribute == Attribute::Schedule {
+        for setting in settings.iter().filter(|it| it.key == "unique") {
+            errors.at(
+                &setting.key,
+                "each tick of a schedule is one job by itself; `unique` is for `#[job]`",
+            );
+        }
+    }
     (read_job_options(&settings, errors), schedule)
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use syn::LitStr;
 
-use super::limits::Limits;
+use super::{limits::Limits, unique::Unique};
 use crate::{
     attribute::{self, Item, Known, Setting, Value},
     errors::Errors,
@@ -25,6 +25,7 @@ pub(crate) const JOB_OPTIONS: &[Known] = &[
     known("retain", "retain = \"7d\""),
     known("concurrency", "concurrency = 2"),
     known("rate", "rate = \"100/s\""),
+    known("unique", "unique(by = user, for = \"1h\")"),
 ];
 
 const BACKOFF_OPTIONS: &[Known] = &[
@@ -52,6 +53,7 @@ pub(crate) struct Options {
     pub(crate) codec: Option<Codec>,
     pub(crate) retain: Option<Duration>,
     pub(crate) limits: Limits,
+    pub(crate) unique: Option<Unique>,
 }
 
 pub(crate) enum Backoff {
@@ -107,6 +109,7 @@ impl Options {
             "retain" => self.retain = errors.handle(retain(setting)),
             "concurrency" => self.limits.set_concurrency(setting, errors),
             "rate" => self.limits.set_rate(setting, errors),
+            "unique" => self.unique = Unique::read(setting, errors),
             _ => {}
         }
     }

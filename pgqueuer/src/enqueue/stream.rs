@@ -5,13 +5,14 @@ use std::{future::Future, pin::Pin};
 use futures_util::{Stream, StreamExt as _};
 use sqlx::{PgPool, Postgres, Transaction};
 
-use super::NewJob;
+use super::{NewJob, Prepared};
 use crate::{
     error::Result,
     handle::PgQueuer,
     job::Job,
     postgres::{self, Statements, failed_to},
     store::JobToEnqueue,
+    unique::Enqueued,
 };
 
 /// So many jobs are sent at a time, or fewer if they are large.
@@ -30,7 +31,7 @@ const CHUNK_BYTES: usize = 4 * 1024 * 1024;
             the pool must come from the same version of sqlx as pgqueuer's"
 )]
 pub trait StreamTarget: Send {
-    /// Inserts jobs, chunk by chunk, all or none. Returns how many there were.
+    /// Inserts jobs, chunk by chunk, all or none. Returns how many were new.
     #[doc(hidden)]
     fn insert_all<J, S>(self, chunks: Chunks<S>) -> impl Future<Output = Result<u64>> + Send
     where
@@ -57,7 +58,7 @@ where
 pub struct Chunks<S>(Pin<Box<S>>);
 
 impl<J: Job, S: Stream<Item = J> + Send> Chunks<S> {
-    async fn next(&mut self) -> Result<Option<Vec<JobToEnqueue>>> {
+    async fn next(&mut self) -> Result<Option<Vec<Prepared>>> {
         let mut chunk = Vec::new();
         let mut bytes = 0;
         while chunk.len() < CHUNK_JOBS && bytes < CHUNK_BYTES {
@@ -65,7 +66,7 @@ impl<J: Job, S: Stream<Item = J> + Send> Chunks<S> {
                 break;
             };
             let prepared = NewJob::new(job).prepare()?;
-            bytes += prepared.payload.bytes.len();
+            bytes += prepared.0.payload.bytes.len();
             chunk.push(prepared);
         }
         Ok((!chunk.is_empty()).then_some(chunk))
@@ -107,7 +108,7 @@ impl StreamTarget for &PgQueuer {
         while let Some(chunk) = chunks.next().await? {
             all.extend(chunk);
         }
-        Ok(self.store().enqueue(&all).await?.len() as u64)
+        Ok(count_new(&self.store().enqueue_unique(&all).await?))
     }
 }
 
@@ -135,7 +136,7 @@ where
 async fn insert_rest<J, S>(
     transaction: &mut Transaction<'_, Postgres>,
     statements: &Statements,
-    mut next: Option<Vec<JobToEnqueue>>,
+    mut next: Option<Vec<Prepared>>,
     mut chunks: Chunks<S>,
 ) -> Result<u64>
 where
@@ -144,9 +145,18 @@ where
 {
     let mut inserted = 0;
     while let Some(chunk) = next {
-        let ids = postgres::enqueue_on(transaction, statements, &chunk).await?;
-        inserted += ids.len() as u64;
+        inserted += if chunk.iter().any(|(_, unique)| unique.is_some()) {
+            count_new(&postgres::enqueue_unique_on(transaction, statements, &chunk).await?)
+        } else {
+            let jobs: Vec<JobToEnqueue> = chunk.into_iter().map(|(job, _)| job).collect();
+            let ids = postgres::enqueue_on(transaction, statements, &jobs).await?;
+            ids.len() as u64
+        };
         next = chunks.next().await?;
     }
     Ok(inserted)
+}
+
+fn count_new(enqueued: &[Enqueued]) -> u64 {
+    enqueued.iter().filter(|it| it.is_new).count() as u64
 }

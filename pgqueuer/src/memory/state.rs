@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use chrono::{DateTime, Utc};
 
-use super::limits::Rules;
+use super::{limits::Rules, unique::Windows};
 use crate::{
     context::Headers,
     job::JobId,
@@ -28,6 +28,7 @@ pub(super) struct Memory {
     /// By when the minute began, and the kind.
     pub(super) minutes: BTreeMap<(DateTime<Utc>, String), Tally>,
     pub(super) rules: Rules,
+    pub(super) windows: Windows,
     /// Ids and places in line; both only ever grow.
     positions: i64,
     last_session: i64,
@@ -50,6 +51,7 @@ pub(super) struct LiveJob {
     /// It was begun under a limit.
     pub(super) slot: bool,
     pub(super) limit_key: Option<String>,
+    pub(super) unique_key: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -57,6 +59,25 @@ pub(super) enum Live {
     Scheduled,
     Available,
     Held,
+}
+
+impl Live {
+    /// Of a job that is to run then.
+    pub(super) fn of(run_at: DateTime<Utc>, now: DateTime<Utc>) -> Self {
+        match run_at > now {
+            true => Self::Scheduled,
+            false => Self::Available,
+        }
+    }
+}
+
+/// When a job is to run that is enqueued now.
+pub(super) fn due(run_at: RunAt, now: DateTime<Utc>) -> DateTime<Utc> {
+    match run_at {
+        RunAt::Now => now,
+        RunAt::After(delay) => now + delay,
+        RunAt::At(time) => time,
+    }
 }
 
 pub(super) struct FinishedJob {
@@ -125,39 +146,33 @@ impl Memory {
     }
 
     pub(super) fn enqueue(&mut self, jobs: &[JobToEnqueue], now: DateTime<Utc>) -> Vec<JobId> {
-        let mut enqueue_one = |job: &JobToEnqueue| {
-            let position = self.next_position();
-            let run_at = match job.run_at {
-                RunAt::Now => now,
-                RunAt::After(delay) => now + delay,
-                RunAt::At(time) => time,
-            };
-            let id = JobId::from(position);
-            let live = LiveJob {
-                kind: job.kind.clone().into_owned(),
-                state: if run_at > now {
-                    Live::Scheduled
-                } else {
-                    Live::Available
-                },
-                position,
-                priority: job.priority,
-                enqueued_at: now,
-                run_at,
-                claimed_by: None,
-                claimed_at: None,
-                claim_number: 0,
-                attempt: 0,
-                payload: job.payload.clone(),
-                headers: job.headers.clone(),
-                failures: Vec::new(),
-                slot: false,
-                limit_key: job.limit_key.clone(),
-            };
-            self.jobs.insert(id, live);
-            id
+        jobs.iter().map(|job| self.enqueue_one(job, now)).collect()
+    }
+
+    pub(super) fn enqueue_one(&mut self, job: &JobToEnqueue, now: DateTime<Utc>) -> JobId {
+        let position = self.next_position();
+        let run_at = due(job.run_at, now);
+        let id = JobId::from(position);
+        let live = LiveJob {
+            kind: job.kind.clone().into_owned(),
+            state: Live::of(run_at, now),
+            position,
+            priority: job.priority,
+            enqueued_at: now,
+            run_at,
+            claimed_by: None,
+            claimed_at: None,
+            claim_number: 0,
+            attempt: 0,
+            payload: job.payload.clone(),
+            headers: job.headers.clone(),
+            failures: Vec::new(),
+            slot: false,
+            limit_key: job.limit_key.clone(),
+            unique_key: None,
         };
-        jobs.iter().map(&mut enqueue_one).collect()
+        self.jobs.insert(id, live);
+        id
     }
 
     pub(super) fn open_session(&mut self, worker: &str, expires_at: DateTime<Utc>) -> SessionId {

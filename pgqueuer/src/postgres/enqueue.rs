@@ -9,6 +9,7 @@ use crate::{
     error::Result,
     job::JobId,
     store::{JobToEnqueue, RunAt},
+    unique::{Enqueued, Unique, UniqueFor},
 };
 
 /// Jobs that differ in nothing but their arguments and are due at once, as most do: the
@@ -107,6 +108,81 @@ pub(super) async fn enqueue(
         .bind(limit_keys)
         .try_map(|row| rows::job_ids(&row))
         .fetch_one(connection)
+        .await
+        .map_err(failed_to("enqueue jobs"))
+}
+
+/// Adds jobs of which some are unique, over a connection of which nothing is known.
+pub(crate) async fn enqueue_unique_on(
+    connection: &mut PgConnection,
+    statements: &Statements,
+    jobs: &[(JobToEnqueue, Option<Unique>)],
+) -> Result<Vec<Enqueued>> {
+    let failed = failed_to("enqueue jobs");
+    let mut route = Route::Direct;
+    if connection.cached_statements_size() == 0 {
+        let asked = Route::ask(connection, &statements.route).await;
+        let asked = asked.map_err(&failed)?;
+        route = asked.route;
+        if route == Route::Pooled && !asked.has_begun {
+            let mut transaction = connection.begin().await.map_err(&failed)?;
+            let added = enqueue_unique(&mut transaction, route, statements, jobs).await?;
+            transaction.commit().await.map_err(&failed)?;
+            return Ok(added);
+        }
+    }
+    enqueue_unique(connection, route, statements, jobs).await
+}
+
+/// Adds jobs of which some are unique, by one statement.
+pub(super) async fn enqueue_unique(
+    connection: &mut PgConnection,
+    route: Route,
+    statements: &Statements,
+    jobs: &[(JobToEnqueue, Option<Unique>)],
+) -> Result<Vec<Enqueued>> {
+    let job = || jobs.iter().map(|(job, _)| job);
+    let unique = || jobs.iter().map(|(_, unique)| unique.as_ref());
+    let window = |unique: Option<&Unique>| match unique?.lasts {
+        UniqueFor::Unfinished => None,
+        UniqueFor::Window(window) => Some(window.as_secs_f64()),
+    };
+    let on_conflict = |unique: Option<&Unique>| {
+        let on_conflict = unique.map(|it| it.on_conflict).unwrap_or_default();
+        on_conflict.to_text()
+    };
+    statements
+        .enqueue_unique
+        .query(route)
+        .bind(job().map(|it| it.kind.as_ref()).collect::<Vec<&str>>())
+        .bind(job().map(|it| it.priority).collect::<Vec<_>>())
+        .bind(
+            job()
+                .map(|it| it.payload.codec.as_str())
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            job()
+                .map(|it| it.payload.bytes.as_slice())
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            job()
+                .map(|it| headers_column(&it.headers))
+                .collect::<Vec<_>>(),
+        )
+        .bind(job().map(|it| delay_column(it.run_at)).collect::<Vec<_>>())
+        .bind(job().map(|it| time_column(it.run_at)).collect::<Vec<_>>())
+        .bind(job().map(|it| it.limit_key.as_deref()).collect::<Vec<_>>())
+        .bind(
+            unique()
+                .map(|it| it.map(|it| it.key.as_str()))
+                .collect::<Vec<_>>(),
+        )
+        .bind(unique().map(window).collect::<Vec<_>>())
+        .bind(unique().map(on_conflict).collect::<Vec<_>>())
+        .try_map(|row| rows::enqueued(&row))
+        .fetch_all(connection)
         .await
         .map_err(failed_to("enqueue jobs"))
 }

@@ -17,6 +17,7 @@ use crate::{
         ClaimKey, ClaimedJob, Counts, Crash, Failure, JobRecord, JobState, KindRecord,
         MinuteRecord, NextTick, Place, Promotion, ScheduleRecord, SessionId, Tally, Tended,
     },
+    unique::Enqueued,
 };
 
 /// A claimed job with the place that it had in line.
@@ -163,6 +164,14 @@ fn seconds(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)
 }
 
+/// A row of `sql/enqueue_unique.sql`.
+pub(super) fn enqueued(row: &PgRow) -> sqlx::Result<Enqueued> {
+    Ok(Enqueued {
+        id: job_id(row)?,
+        is_new: row.try_get("is_new")?,
+    })
+}
+
 pub(super) fn crash(row: &PgRow) -> sqlx::Result<Crash> {
     Ok(Crash {
         id: job_id(row)?,
@@ -193,6 +202,8 @@ pub(super) fn kind(row: &PgRow) -> sqlx::Result<KindRecord> {
         source: row.try_get("source")?,
         job: row.try_get("job")?,
         limit_by: row.try_get("limit_by")?,
+        unique_by: row.try_get("unique_by")?,
+        unique_millis: row.try_get("unique_millis")?,
     })
 }
 

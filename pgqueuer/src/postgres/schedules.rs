@@ -53,6 +53,13 @@ pub(super) async fn publish_kinds(
                 .map(|it| Json(&it.limit_by))
                 .collect::<Vec<_>>(),
         )
+        .bind(
+            kinds
+                .iter()
+                .map(|it| Json(&it.unique_by))
+                .collect::<Vec<_>>(),
+        )
+        .bind(kinds.iter().map(|it| it.unique_millis).collect::<Vec<_>>())
         .execute(lent.connection())
         .await
         .map_err(&failed)?;

@@ -73,6 +73,8 @@ statements! {
     enqueue,
     enqueue_one,
     enqueue_alike,
+    enqueue_unique,
+    forget_keys,
     open_session,
     renew_session,
     lock_session,

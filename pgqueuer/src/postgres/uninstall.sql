@@ -1,6 +1,7 @@
 -- Removes what the migrations have made. The schema itself stays if there is anything of
 -- somebody else's in it.
 DROP FUNCTION IF EXISTS pgqueuer.enqueue;
+DROP FUNCTION IF EXISTS pgqueuer.enqueue_unique;
 DROP FUNCTION IF EXISTS pgqueuer.key_of;
 DROP FUNCTION IF EXISTS pgqueuer.ring;
 DROP FUNCTION IF EXISTS pgqueuer.claim_limited;
@@ -20,6 +21,7 @@ DROP TABLE IF EXISTS
     pgqueuer.minutes,
     pgqueuer.kinds,
     pgqueuer.schedules,
+    pgqueuer.unique_keys,
     pgqueuer.limits,
     pgqueuer.rates,
     pgqueuer.migrations;

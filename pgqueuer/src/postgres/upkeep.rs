@@ -37,3 +37,21 @@ pub(super) async fn requeue_stranded(
     lent.give_back().await.map_err(&failed)?;
     Ok(requeued.len() as u64)
 }
+
+pub(super) async fn forget_keys(
+    dedicated: &Dedicated,
+    statements: &Statements,
+    limit: u32,
+) -> Result<u64> {
+    let failed = failed_to("forget keys of unique jobs");
+    let mut lent = dedicated.lend().await.map_err(&failed)?;
+    let forgotten = statements
+        .forget_keys
+        .query(lent.route())
+        .bind(i64::from(limit))
+        .execute(lent.connection())
+        .await
+        .map_err(&failed)?;
+    lent.give_back().await.map_err(&failed)?;
+    Ok(forgotten.rows_affected())
+}

@@ -194,6 +194,7 @@ async fn forget(store: &dyn Store) -> Result<()> {
     }
     in_batches(|| store.forget_minutes(KEEP_MINUTES, BATCH)).await?;
     in_batches(|| store.forget_rates(BATCH)).await?;
+    in_batches(|| store.forget_keys(BATCH)).await?;
     Ok(())
 }
 

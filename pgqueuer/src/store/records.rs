@@ -31,6 +31,11 @@ pub struct KindRecord {
     pub job: String,
     /// The arguments by which its limits count.
     pub limit_by: Vec<String>,
+    /// The arguments that make its jobs unique; `None` if they are not.
+    pub unique_by: Option<Vec<String>>,
+    /// For how many milliseconds since they were enqueued; `None` for as long as they are
+    /// unfinished.
+    pub unique_millis: Option<i64>,
 }
 
 /// A schedule that a worker knows.

@@ -18,4 +18,5 @@ mod schedules;
 mod schema;
 mod sessions;
 mod settle;
+mod unique;
 mod waited;

@@ -27,6 +27,8 @@ async fn are_published_and_listed_by_name(store: &dyn Store) {
         source: "src/mail.rs:17".to_owned(),
         job: "new_mail".to_owned(),
         limit_by: vec!["user_id".to_owned(), "a \"b\", c".to_owned()],
+        unique_by: Some(vec!["user_id".to_owned()]),
+        unique_millis: Some(1500),
     };
 
     let published = [whole.clone(), kind_record("cleanup")];
