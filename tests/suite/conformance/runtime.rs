@@ -10,6 +10,7 @@ mod building;
 mod concurrency;
 mod context;
 mod drain;
+mod limits;
 mod minutes;
 mod outcomes;
 mod payloads;
@@ -17,6 +18,7 @@ mod priorities;
 mod producers;
 mod schedules;
 mod stopping;
+mod unique;
 mod upgrades;
 
 use std::{future::Future, sync::Arc, time::Duration};

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use pgqueuer::{
-    Backoff, Codec, Job, JobOptions, OnFailure, Rate, Schedule, job, schedule,
+    Backoff, Codec, Job, JobOptions, OnFailure, Rate, Schedule, UniqueFor, job, schedule,
 };
 
 #[job(
@@ -64,9 +64,14 @@ async fn keyed(#[serde(rename = "customer")] account: Option<String>, r#type: ch
     let _ = (account, r#type, rest);
 }
 
-#[job(concurrency(by = user, limit = 3))]
-async fn of_each(user: u64) {
-    let _ = user;
+#[job(concurrency(by = user, limit = 3), unique(by = user, for = "1h"))]
+async fn of_each(user: u64, rest: f64) {
+    let _ = (user, rest);
+}
+
+#[job(unique)]
+async fn once(first: Option<u8>, second: String) {
+    let _ = (first, second);
 }
 
 #[job()]
@@ -105,6 +110,7 @@ fn main() {
                 rate: Some(Rate::new(100, Duration::from_secs(1))),
                 ..pgqueuer::Limits::NONE
             },
+            unique: None,
         }
     );
     assert_eq!(
@@ -124,7 +130,24 @@ fn main() {
     };
     assert_eq!(keyed.limit_key().unwrap().unwrap(), r#"["acme", "a"]"#);
     assert_eq!(OfEach::OPTIONS.limits.concurrency_per_key, Some(3));
-    assert_eq!(OfEach { user: 42 }.limit_key().unwrap().unwrap(), "42");
+    let of_each = OfEach {
+        user: 42,
+        rest: 0.5,
+    };
+    assert_eq!(of_each.limit_key().unwrap().unwrap(), "42");
+    assert_eq!(of_each.unique_key().unwrap().unwrap(), "42");
+    assert_eq!(
+        OfEach::OPTIONS.unique,
+        Some(UniqueFor::Window(Duration::from_secs(3600)))
+    );
+    let once = Once {
+        first: None,
+        second: "a".to_owned(),
+    };
+    assert_eq!(Once::OPTIONS.unique, Some(UniqueFor::Unfinished));
+    assert_eq!(Once::UNIQUE_BY, ["first", "second"]);
+    assert_eq!(once.unique_key().unwrap().unwrap(), r#"[null, "a"]"#);
+    assert_eq!(Nothing {}.unique_key().unwrap(), None);
     assert_eq!(Nothing {}.limit_key().unwrap(), None);
     assert_eq!(
         Plain::OPTIONS.backoff,

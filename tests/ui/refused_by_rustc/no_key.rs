@@ -10,4 +10,9 @@ async fn by_a_list(customer: i64, items: Vec<i64>) {
     let _ = (customer, items);
 }
 
+#[job(unique)]
+async fn by_all_of_it(price: f64) {
+    let _ = price;
+}
+
 fn main() {}
