@@ -56,6 +56,8 @@ CREATE TABLE pgqueuer.jobs (
     slot         boolean,
     -- The value by which the limits of its kind count.
     limit_key    text COLLATE "C",
+    -- Not to be run any more, and why. Set for a job that runs: its worker is told.
+    cancel_reason text,
     -- Of its kind, no other job has this key as long as it waits or runs.
     unique_key   text COLLATE "C",
     -- A job is due at a time that a clock can show, and it can be said how long it has waited.
@@ -95,6 +97,10 @@ CREATE INDEX jobs_scheduled_idx ON pgqueuer.jobs (run_at)
 -- A job that is held does not keep others out: who knows for how long it is.
 CREATE UNIQUE INDEX jobs_unique_idx ON pgqueuer.jobs (kind, unique_key)
     WHERE unique_key IS NOT NULL AND state <> 'held';
+
+-- What runs and is to be cancelled.
+CREATE INDEX jobs_cancelled_idx ON pgqueuer.jobs (id)
+    WHERE cancel_reason IS NOT NULL;
 
 -- What may be running under a limit. Jobs without limits are in neither of these.
 CREATE INDEX jobs_slots_idx ON pgqueuer.jobs (kind, limit_key)
@@ -462,6 +468,7 @@ CREATE FUNCTION pgqueuer.claim_limited(
     enqueued_at  timestamptz,
     waited       double precision,
     place        bytea,
+    cancel_reason text,
     lane         integer,
     held_back    double precision,
     next_key     text
@@ -684,6 +691,7 @@ CREATE FUNCTION pgqueuer.claim_limited(
                     job.enqueued_at,
                     date_part('epoch', now() - greatest(job.run_at, job.enqueued_at)),
                     tidsend(job.ctid),
+                    job.cancel_reason,
                     turn,
                     NULL::float8,
                     NULL::text;
@@ -773,6 +781,13 @@ CREATE FUNCTION pgqueuer.ring(news text DEFAULT '', kind text DEFAULT NULL, prio
             PERFORM pg_notify('pgqueuer.bell', news);
         END IF;
     END
+    $$;
+
+-- Tells all workers, whether they sleep or not. For what is rare.
+CREATE FUNCTION pgqueuer.tell(news text) RETURNS void
+    LANGUAGE sql
+    AS $$
+        SELECT pg_notify('pgqueuer.bell', news)
     $$;
 
 COMMENT ON FUNCTION pgqueuer.ring IS

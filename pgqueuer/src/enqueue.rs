@@ -17,7 +17,7 @@ use crate::{
     job::{Job, JobId},
     key,
     options::validate_name,
-    postgres::{self, Statements, failed_to},
+    postgres::{self, Route, Statements, failed_to},
     store::{JobToEnqueue, RunAt},
     unique::{Enqueued, OnConflict, Unique, UniqueFor},
 };
@@ -388,6 +388,20 @@ impl Target for &PgQueuer {
 pub struct OnConnection<'a> {
     pub(crate) pgq: &'a PgQueuer,
     pub(crate) connection: &'a mut PgConnection,
+}
+
+impl<'a> OnConnection<'a> {
+    /// How statements go over the connection, and which.
+    pub(crate) async fn ready(&mut self) -> Result<(Route, &'a Statements)> {
+        let Some(store) = self.pgq.postgres() else {
+            return Err(without_transactions());
+        };
+        let statements = store.statements();
+        Ok((
+            postgres::route_of(self.connection, statements).await?,
+            statements,
+        ))
+    }
 }
 
 impl Target for OnConnection<'_> {

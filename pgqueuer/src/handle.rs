@@ -1,5 +1,6 @@
 //! [`PgQueuer`]: the handle to a queue.
 
+mod jobs;
 mod limits;
 
 use std::{fmt, sync::Arc, time::Duration};

@@ -60,8 +60,8 @@ pub use resources::{Inject, Requirement, State};
 pub use runtime::Report;
 pub use schedule::Schedule;
 pub use store::{
-    Counts, Failure, FailureReason, JobRecord, JobState, KindRecord, MinuteRecord, ScheduleRecord,
-    Tally,
+    Cancelled, Counts, Failure, FailureReason, JobFilter, JobRecord, JobState, KindRecord,
+    MinuteRecord, Requeue, Requeued, ScheduleRecord, Tally,
 };
 pub use tx::Tx;
 pub use unique::{Enqueued, OnConflict, Replace, Unique, UniqueFor};

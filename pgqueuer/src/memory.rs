@@ -7,6 +7,7 @@
 mod claim;
 mod limits;
 mod minutes;
+mod operate;
 mod settle;
 mod state;
 mod unique;
@@ -27,9 +28,10 @@ use crate::{
     job::JobId,
     limits::{LimitRecord, Limits, Scope, SetLimit},
     store::{
-        Bell, ClaimKey, ClaimRequest, Claimed, Counts, Crash, Disposition, Holds, Horizon,
-        JobRecord, JobToEnqueue, KindRecord, MinuteRecord, MinuteToAdd, NextTick, Promotion, Ring,
-        ScheduleRecord, ScheduleToStore, SessionId, Settlement, Store, Tended, Tick, Work,
+        Bell, Cancelled, ClaimKey, ClaimRequest, Claimed, Counts, Crash, Disposition, Holds,
+        Horizon, JobFilter, JobRecord, JobToEnqueue, KindRecord, MinuteRecord, MinuteToAdd,
+        NextTick, Promotion, Requeue, Requeued, Ring, ScheduleRecord, ScheduleToStore, SessionId,
+        Settlement, Step, Store, Tended, Tick, Work,
     },
     unique::{Enqueued, Unique},
 };
@@ -307,6 +309,49 @@ impl Store for MemoryStore {
 
     async fn get_job(&self, id: JobId) -> Result<Option<JobRecord>> {
         Ok(self.lock().get_job(id, self.clock.now()))
+    }
+
+    async fn list_jobs(
+        &self,
+        filter: &JobFilter,
+        above: JobId,
+        limit: u32,
+    ) -> Result<Vec<JobRecord>> {
+        Ok(self.lock().list_jobs(filter, above, limit))
+    }
+
+    async fn cancel(
+        &self,
+        filter: &JobFilter,
+        reason: &str,
+        above: JobId,
+        limit: u32,
+    ) -> Result<Step<Cancelled>> {
+        let now = self.clock.now();
+        let step = self.lock().cancel(filter, reason, above, limit, now);
+        self.ring();
+        Ok(step)
+    }
+
+    async fn cancelled(&self, session: SessionId) -> Result<Vec<(ClaimKey, String)>> {
+        Ok(self.lock().cancelled(session))
+    }
+
+    async fn requeue(
+        &self,
+        filter: &JobFilter,
+        how: &Requeue,
+        above: JobId,
+        limit: u32,
+    ) -> Result<Step<Requeued>> {
+        let now = self.clock.now();
+        let step = self.lock().requeue(filter, how, above, limit, now);
+        self.ring();
+        Ok(step)
+    }
+
+    async fn discard(&self, filter: &JobFilter, above: JobId, limit: u32) -> Result<Step<u64>> {
+        Ok(self.lock().discard(filter, above, limit, self.clock.now()))
     }
 
     async fn count_jobs(&self, kinds: Option<&[&str]>) -> Result<Counts> {

@@ -24,6 +24,7 @@
 
 mod ahead;
 mod attempt;
+mod cancellations;
 mod fetcher;
 mod minutes;
 mod outlook;
@@ -168,6 +169,15 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
         resources,
         settler.clone(),
         ahead.clone(),
+    );
+    let _cancelling = spawn(
+        &stop,
+        cancellations::run(
+            Arc::clone(&store),
+            sessions.clone(),
+            attempts.clone(),
+            wakeups.clone(),
+        ),
     );
     // If this future is dropped, the handlers are dropped, too, before the lease runs out and
     // others run their jobs.

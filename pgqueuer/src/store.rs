@@ -21,10 +21,12 @@
 //! - A claim is fenced: only who holds `(session, id, claim number)` can settle it.
 //! - A job that becomes available goes to the end of its line.
 
+mod filter;
 mod minutes;
 mod records;
 mod types;
 
+pub use filter::{Cancelled, JobFilter, Requeue, Requeued, Step};
 pub use minutes::{MinuteRecord, MinuteToAdd, Tally, Tended};
 pub use records::{
     Counts, JobRecord, JobState, KindRecord, NextTick, ScheduleRecord, ScheduleToStore, Tick,
@@ -201,6 +203,40 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// What is known of a job, waiting or finished.
     async fn get_job(&self, id: JobId) -> Result<Option<JobRecord>>;
+
+    /// Up to `limit` unfinished jobs above an id, by id.
+    async fn list_jobs(
+        &self,
+        filter: &JobFilter,
+        above: JobId,
+        limit: u32,
+    ) -> Result<Vec<JobRecord>>;
+
+    /// Cancels up to `limit` unfinished jobs above an id: those that wait leave the queue, and
+    /// the workers of those that run are told by the bell. However their attempts end, they do
+    /// not run again.
+    async fn cancel(
+        &self,
+        filter: &JobFilter,
+        reason: &str,
+        above: JobId,
+        limit: u32,
+    ) -> Result<Step<Cancelled>>;
+
+    /// Which of the jobs that a session runs are to be cancelled, and why.
+    async fn cancelled(&self, session: SessionId) -> Result<Vec<(ClaimKey, String)>>;
+
+    /// Makes up to `limit` held or scheduled jobs above an id available, or due at another time.
+    async fn requeue(
+        &self,
+        filter: &JobFilter,
+        how: &Requeue,
+        above: JobId,
+        limit: u32,
+    ) -> Result<Step<Requeued>>;
+
+    /// Discards up to `limit` held jobs above an id.
+    async fn discard(&self, filter: &JobFilter, above: JobId, limit: u32) -> Result<Step<u64>>;
 
     /// How many jobs of these kinds are in which state. Reads every live job; not for
     /// dashboards.

@@ -88,6 +88,7 @@ impl LiveJob {
                 .to_std()
                 .unwrap_or_default(),
             is_limited,
+            cancel_reason: self.cancel_reason.clone(),
         }
     }
 }

@@ -40,6 +40,10 @@ impl Memory {
             }
             let failure = settlement.failure.clone();
             if let Disposition::End { ending, retain } = settlement.disposition {
+                let ending = match job.cancel_reason {
+                    Some(_) => Ending::Cancelled,
+                    None => ending,
+                };
                 self.end(id, ending, retain, failure, now);
                 continue;
             }
@@ -48,7 +52,7 @@ impl Memory {
             job.take_place(position);
             match settlement.disposition {
                 Disposition::Again { after, attempted } => {
-                    job.state = if after.is_zero() {
+                    job.state = if after.is_zero() || job.cancel_reason.is_some() {
                         Live::Available
                     } else {
                         Live::Scheduled
@@ -57,7 +61,10 @@ impl Memory {
                     job.attempt -= u16::from(attempted == Attempted::GivenBack);
                 }
                 Disposition::Hold | Disposition::End { .. } => {
-                    job.state = Live::Held;
+                    job.state = match job.cancel_reason {
+                        Some(_) => Live::Available,
+                        None => Live::Held,
+                    };
                     job.run_at = now;
                 }
             }

@@ -52,6 +52,7 @@ pub(super) struct LiveJob {
     pub(super) slot: bool,
     pub(super) limit_key: Option<String>,
     pub(super) unique_key: Option<String>,
+    pub(super) cancel_reason: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -170,6 +171,7 @@ impl Memory {
             slot: false,
             limit_key: job.limit_key.clone(),
             unique_key: None,
+            cancel_reason: None,
         };
         self.jobs.insert(id, live);
         id
@@ -253,7 +255,9 @@ impl Memory {
         let position = self.next_position();
         let job = self.jobs.get_mut(&id)?;
         let known = self.kinds.get(&job.kind);
-        let used_up = job.attempt >= known.map_or(25, |it| it.max_attempts);
+        // Whoever claims one that is to be cancelled ends it.
+        let is_out_of_attempts = job.attempt >= known.map_or(25, |it| it.max_attempts);
+        let used_up = is_out_of_attempts && job.cancel_reason.is_none();
         let discard = used_up && known.is_some_and(|it| it.on_failure == "discard");
         let retain = known.map_or(0, |it| it.retain_seconds);
         let failure = Failure {

@@ -155,6 +155,7 @@ fn ring_of(notification: &PgNotification) -> Ring {
     match notification.payload() {
         "" => Ring::Available,
         "scheduled" => Ring::Scheduled,
+        "cancel" => Ring::Cancelled,
         _ => Ring::Anything,
     }
 }

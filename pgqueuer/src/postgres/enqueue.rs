@@ -6,7 +6,7 @@ use sqlx::{Connection as _, PgConnection, PgPool, types::Json};
 use super::{failure::failed_to, route::Route, rows, statements::Statements};
 use crate::{
     context::Headers,
-    error::Result,
+    error::{Error, Result},
     job::JobId,
     store::{JobToEnqueue, RunAt},
     unique::{Enqueued, Unique, UniqueFor},
@@ -110,6 +110,28 @@ pub(super) async fn enqueue(
         .fetch_one(connection)
         .await
         .map_err(failed_to("enqueue jobs"))
+}
+
+/// How statements go over a connection of which nothing is known.
+///
+/// # Errors
+///
+/// Behind a pooler, if it is in no transaction: each statement takes several round trips there.
+pub(crate) async fn route_of(
+    connection: &mut PgConnection,
+    statements: &Statements,
+) -> Result<Route> {
+    if connection.cached_statements_size() > 0 {
+        return Ok(Route::Direct);
+    }
+    let asked = Route::ask(connection, &statements.route).await;
+    let asked = asked.map_err(failed_to("ask for a pooler"))?;
+    match asked.route {
+        Route::Pooled if !asked.has_begun => Err(Error::config(
+            "behind a pooler this needs a transaction; hand in one that has begun",
+        )),
+        route => Ok(route),
+    }
 }
 
 /// Adds jobs of which some are unique, over a connection of which nothing is known.

@@ -10,7 +10,7 @@ use sqlx::{PgConnection, Row as _};
 use super::statements::Statement;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Route {
+pub(crate) enum Route {
     /// The session is the connection's own.
     Direct,
     /// Each transaction may be in another session.

@@ -15,7 +15,7 @@ use crate::{
     payload::{Codec, Payload},
     store::{
         ClaimKey, ClaimedJob, Counts, Crash, Failure, JobRecord, JobState, KindRecord,
-        MinuteRecord, NextTick, Place, Promotion, ScheduleRecord, SessionId, Tally, Tended,
+        MinuteRecord, NextTick, Place, Promotion, ScheduleRecord, SessionId, Step, Tally, Tended,
     },
     unique::Enqueued,
 };
@@ -136,6 +136,7 @@ pub(super) fn claimed(row: &PgRow) -> sqlx::Result<ClaimedRow> {
             waited: waited(row)?,
             place: place(row.try_get(11)?)?,
             is_limited: false,
+            cancel_reason: row.try_get(12)?,
         },
         position: row.try_get(5)?,
     })
@@ -170,6 +171,27 @@ pub(super) fn enqueued(row: &PgRow) -> sqlx::Result<Enqueued> {
         id: job_id(row)?,
         is_new: row.try_get("is_new")?,
     })
+}
+
+/// A row of `sql/cancelled.sql`.
+pub(super) fn cancelled(row: &PgRow) -> sqlx::Result<(ClaimKey, String)> {
+    Ok((claim_key(row)?, row.try_get("cancel_reason")?))
+}
+
+/// A row of a statement that does something to some jobs, and says up to which one.
+pub(super) fn step<T>(
+    row: &PgRow,
+    done: impl FnOnce(&PgRow) -> sqlx::Result<T>,
+) -> sqlx::Result<Step<T>> {
+    let last: Option<i64> = row.try_get("last_id")?;
+    Ok(Step {
+        done: done(row)?,
+        last: last.map(JobId::from),
+    })
+}
+
+pub(super) fn count(row: &PgRow, column: &str) -> sqlx::Result<u64> {
+    row.try_get(column).map(i64::unsigned_abs)
 }
 
 pub(super) fn crash(row: &PgRow) -> sqlx::Result<Crash> {

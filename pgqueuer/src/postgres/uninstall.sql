@@ -4,6 +4,7 @@ DROP FUNCTION IF EXISTS pgqueuer.enqueue;
 DROP FUNCTION IF EXISTS pgqueuer.enqueue_unique;
 DROP FUNCTION IF EXISTS pgqueuer.key_of;
 DROP FUNCTION IF EXISTS pgqueuer.ring;
+DROP FUNCTION IF EXISTS pgqueuer.tell;
 DROP FUNCTION IF EXISTS pgqueuer.claim_limited;
 DROP FUNCTION IF EXISTS pgqueuer.free_slots;
 DROP FUNCTION IF EXISTS pgqueuer.free_slots_of_key;

@@ -38,6 +38,9 @@ use crate::{
 /// How long a handler may go on after it was cancelled, before it is dropped.
 const CANCEL_GRACE: Duration = Duration::from_secs(1);
 
+/// How long a handler may finish up whose job was cancelled: others do not wait for that.
+const FINISH_UP: Duration = Duration::from_secs(30);
+
 /// Starts attempts, and knows those that run.
 #[derive(Clone, Debug)]
 pub(super) struct Attempts {
@@ -206,6 +209,10 @@ impl Attempts {
         session: &Session,
         home: &Home,
     ) -> End {
+        // It was cancelled while it ran before, and its worker died, say.
+        if let Some(reason) = &job.cancel_reason {
+            return End::Cancelled(reason.clone());
+        }
         let cancellation = CancellationToken::new();
         let timeout = descriptor.options.timeout;
         let context = Context::new(Inner {
@@ -245,9 +252,13 @@ impl Attempts {
             () = self.cancel.cancelled() => End::CutOff,
             () = self.drop_now.cancelled() => End::CutOff,
             () = session.lost.cancelled() => End::CutOff,
+            reason = session.is_cancelled(job.key) => End::Cancelled(reason),
         };
         cancellation.cancel();
-        let end = self.after_cancel(&mut handler, cut_off).await;
+        let end = match cut_off {
+            End::Cancelled(reason) => self.finish_up(&mut handler, session, reason).await,
+            cut_off => self.after_cancel(&mut handler, cut_off).await,
+        };
         // What it drops may panic as well as what it runs.
         match panics::catch(async { drop(handler) }).await {
             Ok(()) => end,
@@ -277,6 +288,29 @@ impl Attempts {
             () = self.drop_now.cancelled() => cut_off,
             () = tokio::time::sleep(CANCEL_GRACE) => cut_off,
         }
+    }
+
+    /// Lets the handler of a job that was cancelled come to an end of its own. Whatever that is, the
+    /// job is cancelled.
+    async fn finish_up(
+        &self,
+        handler: &mut Pin<Box<impl Future<Output = End>>>,
+        session: &Session,
+        reason: String,
+    ) -> End {
+        let stopped = async {
+            self.cancel.cancelled().await;
+            tokio::time::sleep(CANCEL_GRACE).await;
+        };
+        tokio::select! {
+            biased;
+            _ = handler => {}
+            () = stopped => {}
+            () = self.drop_now.cancelled() => {}
+            () = session.lost.cancelled() => {}
+            () = tokio::time::sleep(FINISH_UP) => {}
+        }
+        End::Cancelled(reason)
     }
 
     /// Waits for the running attempts: for the grace period, then cancelled, then dropped.

@@ -14,7 +14,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use foldhash::HashSet;
+use foldhash::{HashMap, HashSet};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -34,6 +35,8 @@ pub(super) struct Life {
     pub(super) id: SessionId,
     /// Fires when its jobs belong to others.
     pub(super) lost: CancellationToken,
+    /// Which attempts are to be cancelled, and why.
+    cancelled: watch::Sender<HashMap<ClaimKey, String>>,
     /// The claims that were received and are not written down yet.
     held: Mutex<HashSet<ClaimKey>>,
     /// A claim was sent, and its reply has not been received.
@@ -53,6 +56,7 @@ impl Session {
         Self(Arc::new(Life {
             id,
             lost: CancellationToken::new(),
+            cancelled: watch::Sender::default(),
             held: Mutex::default(),
             is_unsure: AtomicBool::default(),
         }))
@@ -62,14 +66,39 @@ impl Session {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Cancels the attempt of a claim. Returns whether that is news.
+    pub(super) fn cancel(&self, claim: ClaimKey, reason: String) -> bool {
+        self.cancelled
+            .send_if_modified(|cancelled| cancelled.insert(claim, reason).is_none())
+    }
+
+    /// Waits until the attempt of a claim is to be cancelled, and returns why.
+    pub(super) async fn is_cancelled(&self, claim: ClaimKey) -> String {
+        let mut cancelled = self.cancelled.subscribe();
+        let told = cancelled.wait_for(|it| it.contains_key(&claim)).await;
+        let reason = told.ok().and_then(|it| it.get(&claim).cloned());
+        match reason {
+            Some(reason) => reason,
+            // Not reached: the sender is in `self`.
+            None => std::future::pending().await,
+        }
+    }
+
     pub(super) fn received(&self, claims: impl Iterator<Item = ClaimKey>) {
         self.lock().extend(claims);
     }
 
     pub(super) fn written(&self, claims: impl Iterator<Item = ClaimKey>) {
         let mut held = self.lock();
+        let forgets = !self.cancelled.borrow().is_empty();
         for claim in claims {
             held.remove(&claim);
+            if forgets {
+                self.cancelled.send_if_modified(|it| {
+                    it.remove(&claim);
+                    false
+                });
+            }
         }
     }
 

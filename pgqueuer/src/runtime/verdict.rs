@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use super::{panics, settler::Settled};
 use crate::{
@@ -31,6 +31,8 @@ pub(super) enum End {
     NotBegun(String),
     Panicked(panics::Caught),
     TimedOut,
+    /// Somebody has decided that it should not run.
+    Cancelled(String),
     /// The worker stops, or has lost the job.
     CutOff,
 }
@@ -97,6 +99,12 @@ fn judge(descriptor: &JobDescriptor, job: &ClaimedJob, end: End) -> Verdict {
                 Outcome::Failed(message) => (FailureReason::Error, message, None, backoff),
                 Outcome::Retry(after, message) => (FailureReason::Error, message, None, after),
             }
+        }
+        End::Cancelled(message) => {
+            info!(reason = message, "cancelled");
+            let failure = failure(job, FailureReason::Cancelled, &message, None);
+            let retain = options.retain;
+            return ended(Settled::Cancelled, Ending::Cancelled, retain, Some(failure));
         }
         End::CutOff => {
             debug!("cut off; giving the job back");

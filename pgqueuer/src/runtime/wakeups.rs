@@ -24,6 +24,7 @@ pub(super) struct Wakeups {
     rung: Arc<Rung>,
     available: watch::Receiver<Option<News>>,
     scheduled: watch::Receiver<()>,
+    cancelled: watch::Receiver<()>,
     poll_interval: Duration,
     listen: bool,
 }
@@ -32,6 +33,7 @@ pub(super) struct Wakeups {
 struct Rung {
     available: watch::Sender<Option<News>>,
     scheduled: watch::Sender<()>,
+    cancelled: watch::Sender<()>,
     /// How often the bell rang in all.
     count: AtomicU64,
     /// Whether the bell was asked for.
@@ -53,15 +55,18 @@ impl Wakeups {
     pub(super) fn new(config: &WorkerConfig) -> Self {
         let (available, available_receiver) = watch::channel(None);
         let (scheduled, scheduled_receiver) = watch::channel(());
+        let (cancelled, cancelled_receiver) = watch::channel(());
         Self {
             rung: Arc::new(Rung {
                 available,
                 scheduled,
+                cancelled,
                 count: AtomicU64::new(0),
                 armed: AtomicBool::new(false),
             }),
             available: available_receiver,
             scheduled: scheduled_receiver,
+            cancelled: cancelled_receiver,
             poll_interval: config.poll_interval,
             listen: config.listen,
         }
@@ -147,20 +152,30 @@ impl Wakeups {
         }
     }
 
+    /// Waits until jobs were cancelled, or for as long as told.
+    pub(super) async fn cancelled_within(&mut self, wait: Duration) {
+        tokio::select! {
+            _ = self.cancelled.changed() => {}
+            () = tokio::time::sleep(spread(wait, 0.1)) => {}
+        }
+    }
+
     /// How often to look for scheduled jobs that nobody rang for, since all were busy.
     const UNARMED_POLL: Duration = Duration::from_millis(100);
 
     fn pass_on(&self, ring: Ring) {
         let rung = &self.rung;
         rung.count.fetch_add(1, Relaxed);
-        if ring != Ring::Scheduled {
-            self.add(match ring {
-                Ring::Anything => News::Lanes,
-                Ring::Available | Ring::Scheduled => News::Jobs,
-            });
+        match ring {
+            Ring::Available => self.add(News::Jobs),
+            Ring::Anything => self.add(News::Lanes),
+            Ring::Scheduled | Ring::Cancelled => {}
         }
-        if ring != Ring::Available {
+        if matches!(ring, Ring::Scheduled | Ring::Anything) {
             rung.scheduled.send_replace(());
+        }
+        if matches!(ring, Ring::Cancelled | Ring::Anything) {
+            rung.cancelled.send_replace(());
         }
     }
 

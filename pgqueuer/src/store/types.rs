@@ -101,6 +101,8 @@ pub enum Ring {
     Available,
     /// Jobs were scheduled.
     Scheduled,
+    /// Jobs that run are to be cancelled.
+    Cancelled,
     /// Any of it, and lanes that were not in use before.
     Anything,
 }
@@ -158,6 +160,8 @@ pub struct ClaimedJob {
     pub waited: Duration,
     /// Whether it has a slot under a limit, which becomes free when the job is settled.
     pub is_limited: bool,
+    /// Why it is not to be run, but to be ended as cancelled: somebody said so while it ran before.
+    pub cancel_reason: Option<String>,
 }
 
 /// How one attempt ended, to be written down.
@@ -257,6 +261,8 @@ pub enum FailureReason {
     Crash,
     /// The payload could not be decoded.
     Undecodable,
+    /// Somebody decided that it should not run.
+    Cancelled,
 }
 
 /// A job that a dead session left behind.

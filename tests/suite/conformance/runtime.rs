@@ -7,6 +7,7 @@ mod ahead;
 mod attempts;
 mod bad_input;
 mod building;
+mod cancelling;
 mod concurrency;
 mod context;
 mod drain;

@@ -10,6 +10,7 @@ mod history;
 mod kinds;
 mod limits;
 mod minutes;
+mod operate;
 mod pauses;
 mod promote;
 mod rates;

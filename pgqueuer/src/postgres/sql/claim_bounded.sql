@@ -67,4 +67,5 @@ RETURNING
     job.headers::text AS headers,
     job.enqueued_at,
     date_part('epoch', now() - greatest(job.run_at, job.enqueued_at)) AS waited,
-    tidsend(job.ctid) AS place;
+    tidsend(job.ctid) AS place,
+    job.cancel_reason;

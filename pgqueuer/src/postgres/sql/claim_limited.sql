@@ -15,6 +15,7 @@ SELECT
     enqueued_at,
     waited,
     place,
+    cancel_reason,
     lane,
     held_back,
     next_key

@@ -20,7 +20,8 @@ orphans AS MATERIALIZED (
     SELECT
         job.id,
         expired.id AS session,
-        job.attempt >= coalesce(known.max_attempts, 25) AS used_up,
+        -- Whoever claims one that is to be cancelled ends it.
+        job.attempt >= coalesce(known.max_attempts, 25) AND job.cancel_reason IS NULL AS used_up,
         coalesce(known.on_failure, 'hold') AS on_failure,
         coalesce(known.retain_seconds, 0) AS retain_seconds,
         jsonb_build_object(

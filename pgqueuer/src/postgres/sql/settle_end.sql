@@ -26,6 +26,7 @@ WITH ended AS (
         job.attempt,
         job.priority,
         job.slot,
+        job.cancel_reason IS NOT NULL AS is_cancelled,
         pgqueuer.add_failure(job.failures, $5::jsonb -> job.id::text) AS failures
 ),
 recorded AS (
@@ -39,7 +40,7 @@ recorded AS (
         (SELECT now() + make_interval(secs => $7)),
         attempt,
         priority,
-        (SELECT $6::text::pgqueuer.job_ending),
+        CASE WHEN is_cancelled THEN 'cancelled' ELSE (SELECT $6::text::pgqueuer.job_ending) END,
         coalesce(failures, '[]')
     FROM ended
 ),

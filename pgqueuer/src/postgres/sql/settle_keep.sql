@@ -6,8 +6,8 @@
 -- Fenced by session and claim number, as settle_end.sql is. A job that becomes available
 -- goes to the end of its line: nothing may reappear behind the cursors of other workers. (The line of
 -- a key has no cursors, and there it keeps its place.) Takes a
--- transaction id before the first position, as enqueue.sql does. Returns the claims that were
--- settled.
+-- transaction id before the first position, as enqueue.sql does. One that is to be cancelled becomes
+-- available, and whoever claims it ends it. Returns the claims that were settled.
 WITH settled AS (
     SELECT *
     FROM unnest($2::bigint[], $3::integer[], $4::text[], $5::float8[], $6::smallint[], $7::jsonb[])
@@ -16,7 +16,7 @@ WITH settled AS (
 ),
 kept AS (
     UPDATE pgqueuer.jobs AS job
-    SET state = settled.state::pgqueuer.job_state,
+    SET state = CASE WHEN job.cancel_reason IS NULL THEN settled.state ELSE 'available' END::pgqueuer.job_state,
         position = CASE WHEN job.slot AND job.limit_key IS NOT NULL THEN job.position ELSE nextval('pgqueuer.positions') END,
         run_at = now() + make_interval(secs => settled.delay),
         attempt = job.attempt - settled.given_back,

@@ -1,0 +1,372 @@
+//! The seam, on PostgreSQL: which area does what, and over which connection.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sqlx::{Row as _, postgres::PgRow};
+
+use super::{
+    PostgresStore, bell, bell::PostgresBell, claim, enqueue, failed_to, history, limits, migrate,
+    operate, route::Route, rows, schedules, sessions, settle, upkeep, work::PostgresWork,
+};
+use crate::{
+    error::{Error, Result},
+    job::JobId,
+    limits::{LimitRecord, Limits, Scope, SetLimit},
+    store::{
+        Bell, Cancelled, ClaimKey, ClaimRequest, Claimed, Counts, Crash, Holds, Horizon, JobFilter,
+        JobRecord, JobToEnqueue, KindRecord, MinuteRecord, MinuteToAdd, NextTick, Promotion,
+        Requeue, Requeued, ScheduleRecord, ScheduleToStore, SessionId, Settlement, Step, Store,
+        Tended, Tick, Work,
+    },
+    unique::{Enqueued, Unique},
+};
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn install(&self) -> Result<Vec<i32>> {
+        let applied = migrate::install(self.pool(), &self.schema).await?;
+        if !applied.is_empty() {
+            // Now, when nobody waits, and not when the first worker starts.
+            while !history::tend_with(&self.pool, &self.statements)
+                .await?
+                .is_idle()
+            {}
+        }
+        Ok(applied)
+    }
+
+    async fn installed_version(&self) -> Result<Option<i32>> {
+        migrate::installed_version(&self.pool, &self.schema).await
+    }
+
+    async fn uninstall(&self) -> Result<()> {
+        migrate::uninstall(self.pool(), &self.schema).await
+    }
+
+    async fn verify(&self) -> Result<()> {
+        migrate::verify(&self.pool, &self.schema, &self.statements).await
+    }
+
+    async fn warm_up(&self) {
+        // What cannot be made now is made, or fails, when it is needed.
+        let _ = tokio::join!(
+            self.control().warm_up(),
+            self.lease().warm_up(),
+            claim::warm_up(self.claiming(), &self.statements),
+            settle::warm_up(self.settling(), &self.statements),
+        );
+    }
+
+    async fn enqueue(&self, jobs: &[JobToEnqueue]) -> Result<Vec<JobId>> {
+        self.gathering.enqueue(jobs).await
+    }
+
+    async fn enqueue_unique(
+        &self,
+        jobs: &[(JobToEnqueue, Option<Unique>)],
+    ) -> Result<Vec<Enqueued>> {
+        let failed = failed_to("enqueue jobs");
+        let mut lent = self.pool.lend().await.map_err(&failed)?;
+        let enqueuing = async {
+            let route = lent.route();
+            let added =
+                enqueue::enqueue_unique(lent.connection(), route, &self.statements, jobs).await?;
+            lent.give_back().await.map_err(&failed)?;
+            Ok(added)
+        };
+        self.moves.cut(enqueuing).await
+    }
+
+    async fn forget_keys(&self, limit: u32) -> Result<u64> {
+        let forgetting = upkeep::forget_keys(self.control(), &self.statements, limit);
+        self.moves.cut(forgetting).await
+    }
+
+    async fn open_session(&self, worker: &str, lease: Duration) -> Result<SessionId> {
+        let opening = sessions::open(self, worker, lease);
+        self.moves.cut(opening).await
+    }
+
+    async fn renew_session(&self, session: SessionId, lease: Duration) -> Result<bool> {
+        let renewing = sessions::renew(self, session, lease);
+        self.moves.cut(renewing).await
+    }
+
+    async fn close_session(&self, session: SessionId, holds: Holds<'_>) -> Result<()> {
+        let closing = sessions::close(self, session, holds);
+        self.moves.cut(closing).await
+    }
+
+    async fn rescue(&self) -> Result<Vec<Crash>> {
+        let rescuing = sessions::rescue(self);
+        self.moves.cut(rescuing).await
+    }
+
+    async fn claim(&self, request: &ClaimRequest<'_>) -> Result<Claimed> {
+        let claiming = claim::claim(self.claiming(), &self.statements, &self.lanes, request);
+        self.moves.cut(claiming).await
+    }
+
+    async fn reconcile(&self, session: SessionId, known: &[ClaimKey]) -> Result<u64> {
+        let reconciling = sessions::reconcile(self, session, known);
+        self.moves.cut(reconciling).await
+    }
+
+    async fn settle(
+        &self,
+        session: SessionId,
+        settlements: &[Settlement],
+    ) -> Result<Vec<ClaimKey>> {
+        let settling = settle::settle(self.settling(), &self.statements, session, settlements);
+        self.moves.cut(settling).await
+    }
+
+    async fn begin(&self) -> Result<Box<dyn Work>> {
+        let work = PostgresWork::begin(&self.pool, &self.statements).await?;
+        Ok(Box::new(work))
+    }
+
+    async fn promote(&self, limit: u32) -> Result<Promotion> {
+        let promoting = upkeep::promote(self.control(), &self.statements, limit);
+        self.moves.cut(promoting).await
+    }
+
+    async fn has_bell(&self) -> Result<bool> {
+        let failed = failed_to("ask for a pooler");
+        let lent = self.control().lend().await.map_err(&failed)?;
+        let route = lent.route();
+        lent.give_back().await.map_err(&failed)?;
+        Ok(route == Route::Direct)
+    }
+
+    async fn bell(&self) -> Result<Box<dyn Bell>> {
+        if !self.has_bell().await? {
+            return Err(Error::config(
+                "a pooler between this program and the database lets no notification through; \
+                 set `listen` to false (`--no-listen`)",
+            ));
+        }
+        let bell = PostgresBell::listen(self.pool(), &self.moves, &self.schema.channel()).await?;
+        Ok(Box::new(bell))
+    }
+
+    async fn arm_bell(&self, session: SessionId, armed: bool) -> Result<Horizon> {
+        let arming = bell::arm(self.claiming(), &self.statements, session, armed);
+        self.moves.cut(arming).await
+    }
+
+    async fn has_passed(&self, horizon: Horizon) -> Result<bool> {
+        let looking = bell::horizon(self.claiming(), &self.statements);
+        let now = self.moves.cut(looking).await?;
+        Ok(now.oldest >= horizon.0)
+    }
+
+    async fn requeue_stranded(&self) -> Result<u64> {
+        let looking = upkeep::requeue_stranded(self.control(), &self.statements);
+        self.moves.cut(looking).await
+    }
+
+    async fn publish_kinds(&self, kinds: &[KindRecord]) -> Result<()> {
+        let publishing = schedules::publish_kinds(self.control(), &self.statements, kinds);
+        self.moves.cut(publishing).await
+    }
+
+    async fn list_kinds(&self) -> Result<Vec<KindRecord>> {
+        schedules::list_kinds(&self.pool, &self.statements).await
+    }
+
+    async fn publish_limits(&self, limits: &[(Scope, Limits)]) -> Result<()> {
+        let publishing = limits::publish(self.control(), &self.statements, limits);
+        self.moves.cut(publishing).await
+    }
+
+    async fn set_limits(&self, scope: &Scope, limits: Option<&[SetLimit]>) -> Result<()> {
+        limits::set(&self.pool, &self.statements, scope, limits).await
+    }
+
+    async fn set_paused(&self, scope: &Scope, is_paused: bool) -> Result<bool> {
+        limits::set_paused(&self.pool, &self.statements, scope, is_paused).await
+    }
+
+    async fn list_limits(&self) -> Result<Vec<LimitRecord>> {
+        limits::list(&self.pool, &self.statements).await
+    }
+
+    async fn adopt(&self) -> Result<u64> {
+        let adopting = limits::adopt(self.control(), &self.statements);
+        self.moves.cut(adopting).await
+    }
+
+    async fn forget_rates(&self, limit: u32) -> Result<u64> {
+        let forgetting = limits::forget_rates(self.control(), &self.statements, limit);
+        self.moves.cut(forgetting).await
+    }
+
+    async fn store_schedules(&self, schedules: &[ScheduleToStore]) -> Result<()> {
+        let storing = schedules::store_schedules(self.control(), &self.statements, schedules);
+        self.moves.cut(storing).await
+    }
+
+    async fn list_schedules(&self) -> Result<Vec<ScheduleRecord>> {
+        schedules::list_schedules(&self.pool, &self.statements).await
+    }
+
+    async fn next_ticks(&self, kinds: &[&str]) -> Result<Vec<NextTick>> {
+        let looking = schedules::next_ticks(self.control(), &self.statements, kinds);
+        self.moves.cut(looking).await
+    }
+
+    async fn tick(&self, tick: &Tick) -> Result<Option<JobId>> {
+        let ticking = schedules::tick(self.control(), &self.statements, tick);
+        self.moves.cut(ticking).await
+    }
+
+    async fn tend_history(&self) -> Result<Tended> {
+        let tending = history::tend(self.control(), &self.statements);
+        self.moves.cut(tending).await
+    }
+
+    async fn prune(&self, limit: u32) -> Result<u64> {
+        let pruning = history::prune(self.control(), &self.statements, limit);
+        self.moves.cut(pruning).await
+    }
+
+    async fn add_minutes(&self, minutes: &[MinuteToAdd]) -> Result<()> {
+        let adding = history::add_minutes(self.control(), &self.statements, minutes);
+        self.moves.cut(adding).await
+    }
+
+    async fn list_minutes(&self, last: Duration) -> Result<Vec<MinuteRecord>> {
+        history::list_minutes(&self.pool, &self.statements, last).await
+    }
+
+    async fn forget_minutes(&self, keep: Duration, limit: u32) -> Result<u64> {
+        let forgetting = history::forget_minutes(self.control(), &self.statements, keep, limit);
+        self.moves.cut(forgetting).await
+    }
+
+    async fn now(&self) -> Result<DateTime<Utc>> {
+        let failed = failed_to("read the clock of the database");
+        let mut lent = self.pool.lend().await.map_err(&failed)?;
+        let found = self
+            .statements
+            .now
+            .query(lent.route())
+            .try_map(|row: PgRow| row.try_get("now"))
+            .fetch_one(lent.connection())
+            .await
+            .map_err(&failed)?;
+        lent.give_back().await.map_err(&failed)?;
+        Ok(found)
+    }
+
+    async fn get_job(&self, id: JobId) -> Result<Option<JobRecord>> {
+        let failed = failed_to("read a job");
+        let mut lent = self.pool.lend().await.map_err(&failed)?;
+        let found = self
+            .statements
+            .get_job
+            .query(lent.route())
+            .bind(id.as_i64())
+            .try_map(|row| rows::job_record(&row))
+            .fetch_optional(lent.connection())
+            .await
+            .map_err(&failed)?;
+        lent.give_back().await.map_err(&failed)?;
+        Ok(found)
+    }
+
+    async fn count_jobs(&self, kinds: Option<&[&str]>) -> Result<Counts> {
+        let failed = failed_to("count jobs");
+        let mut lent = self.pool.lend().await.map_err(&failed)?;
+        let found = self
+            .statements
+            .count_jobs
+            .query(lent.route())
+            .bind(kinds)
+            .try_map(|row| rows::counts(&row))
+            .fetch_one(lent.connection())
+            .await
+            .map_err(&failed)?;
+        lent.give_back().await.map_err(&failed)?;
+        Ok(found)
+    }
+
+    async fn list_jobs(
+        &self,
+        filter: &JobFilter,
+        above: JobId,
+        limit: u32,
+    ) -> Result<Vec<JobRecord>> {
+        let failed = failed_to("list jobs");
+        let mut lent = self.pool.lend().await.map_err(&failed)?;
+        let route = lent.route();
+        let connection = lent.connection();
+        let listed =
+            operate::list(connection, route, &self.statements, filter, above, limit).await?;
+        lent.give_back().await.map_err(&failed)?;
+        Ok(listed)
+    }
+
+    async fn cancel(
+        &self,
+        filter: &JobFilter,
+        reason: &str,
+        above: JobId,
+        limit: u32,
+    ) -> Result<Step<Cancelled>> {
+        let failed = failed_to("cancel jobs");
+        let mut lent = self.pool.lend().await.map_err(&failed)?;
+        let route = lent.route();
+        let connection = lent.connection();
+        let statements = &self.statements;
+        let step =
+            operate::cancel(connection, route, statements, filter, reason, above, limit).await?;
+        lent.give_back().await.map_err(&failed)?;
+        Ok(step)
+    }
+
+    async fn cancelled(&self, session: SessionId) -> Result<Vec<(ClaimKey, String)>> {
+        let looking = async {
+            let failed = failed_to("look for cancelled jobs");
+            let mut lent = self.control().lend().await.map_err(&failed)?;
+            let route = lent.route();
+            let found =
+                operate::cancelled(lent.connection(), route, &self.statements, session).await?;
+            lent.give_back().await.map_err(&failed)?;
+            Ok(found)
+        };
+        self.moves.cut(looking).await
+    }
+
+    async fn requeue(
+        &self,
+        filter: &JobFilter,
+        how: &Requeue,
+        above: JobId,
+        limit: u32,
+    ) -> Result<Step<Requeued>> {
+        let failed = failed_to("requeue jobs");
+        let mut lent = self.pool.lend().await.map_err(&failed)?;
+        let route = lent.route();
+        let connection = lent.connection();
+        let statements = &self.statements;
+        let step =
+            operate::requeue(connection, route, statements, filter, how, above, limit).await?;
+        lent.give_back().await.map_err(&failed)?;
+        Ok(step)
+    }
+
+    async fn discard(&self, filter: &JobFilter, above: JobId, limit: u32) -> Result<Step<u64>> {
+        let failed = failed_to("discard jobs");
+        let mut lent = self.pool.lend().await.map_err(&failed)?;
+        let route = lent.route();
+        let connection = lent.connection();
+        let step =
+            operate::discard(connection, route, &self.statements, filter, above, limit).await?;
+        lent.give_back().await.map_err(&failed)?;
+        Ok(step)
+    }
+}
