@@ -9,6 +9,7 @@ use crate::{
     commands::{
         bench::BenchArgs,
         enqueue::EnqueueArgs,
+        jobs::JobsArgs,
         limits::LimitsArgs,
         pause::{PauseArgs, ResumeArgs},
         uninstall::UninstallArgs,
@@ -69,8 +70,9 @@ pub(crate) enum Command {
     Uninstall(UninstallArgs),
     /// Prints the statements of `install`, without connecting.
     Sql,
-    /// Lists the jobs that are known, with their arguments.
-    Jobs,
+    /// Lists the kinds of jobs that are known, with their arguments.
+    Kinds,
+    Jobs(Box<JobsArgs>),
     Enqueue(EnqueueArgs),
     Limits(LimitsArgs),
     Pause(PauseArgs),
@@ -161,10 +163,10 @@ mod tests {
         assert_eq!(filled("app"), "app");
         assert_eq!(filled("app --drain"), "app worker --drain");
         assert_eq!(filled("app --schema x"), "app --schema x");
-        assert_eq!(filled("app --schema=x jobs"), "app --schema=x jobs");
-        assert_eq!(filled("app --schema x jobs"), "app --schema x jobs");
+        assert_eq!(filled("app --schema=x kinds"), "app --schema=x kinds");
+        assert_eq!(filled("app --schema x kinds"), "app --schema x kinds");
         assert_eq!(filled("app --schema x -q"), "app worker --schema x -q");
         assert_eq!(filled("app --help"), "app --help");
-        assert_eq!(filled("app jobs"), "app jobs");
+        assert_eq!(filled("app kinds"), "app kinds");
     }
 }

@@ -2,13 +2,14 @@
 
 pub(crate) mod bench;
 pub(crate) mod enqueue;
+pub(crate) mod jobs;
 pub(crate) mod limits;
 pub(crate) mod pause;
 pub(crate) mod uninstall;
 pub(crate) mod worker;
 
 mod install;
-mod jobs;
+mod kinds;
 mod sql;
 mod upgrade;
 mod verify;
@@ -35,7 +36,8 @@ pub(crate) async fn run(
         Command::Verify => verify::run(&connect().await?, global, output).await,
         Command::Uninstall(args) => uninstall::run(&connect().await?, global, &args, output).await,
         Command::Sql => sql::run(global, output),
-        Command::Jobs => jobs::run(global, app, output).await,
+        Command::Kinds => kinds::run(global, app, output).await,
+        Command::Jobs(args) => jobs::run(global, app, *args, output).await,
         Command::Limits(args) => limits::run(&connect().await?, args, output).await,
         Command::Pause(args) => pause::pause(&connect().await?, args, output).await,
         Command::Resume(args) => pause::resume(&connect().await?, args, output).await,

@@ -209,6 +209,7 @@ impl fmt::Display for Rate {
         let per = humantime::format_duration(self.per).to_string();
         // `1s` is what is meant by `s`, and `1m 30s` has no short form.
         let per = match per.strip_prefix('1') {
+            Some("m") => "min",
             Some(unit) if unit.chars().all(char::is_alphabetic) => unit,
             _ => &per,
         };

@@ -38,6 +38,7 @@ pub struct JobDescriptor {
     pub limit_by: &'static [&'static str],
     requirements: fn() -> Vec<Requirement>,
     check: fn(&Payload) -> Result<()>,
+    to_json: fn(&Payload) -> Result<serde_json::Value>,
     limit_key: fn(&Payload) -> Result<Option<String>>,
     unique_key: fn(&Payload) -> Result<Option<String>>,
     start: fn(&Payload, Context) -> Result<Start>,
@@ -67,6 +68,11 @@ impl JobDescriptor {
             unique_by: J::UNIQUE_BY,
             requirements: J::requirements,
             check: |payload| payload.decode::<J>().map(drop),
+            to_json: |payload| {
+                serde_json::to_value(payload.decode::<J>()?).map_err(|error| {
+                    Error::payload("the arguments cannot be written as JSON").because(error)
+                })
+            },
             limit_key: |payload| payload.decode::<J>()?.limit_key(),
             unique_key: |payload| payload.decode::<J>()?.unique_key(),
             start: |payload, context| match payload.decode::<J>() {
@@ -83,6 +89,15 @@ impl JobDescriptor {
     /// [`ErrorKind::Payload`](crate::ErrorKind::Payload), naming the argument.
     pub fn check(&self, payload: &Payload) -> Result<()> {
         (self.check)(payload)
+    }
+
+    /// The arguments in a payload, as JSON: for people to read.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check), and if JSON cannot represent them.
+    pub fn to_json(&self, payload: &Payload) -> Result<serde_json::Value> {
+        (self.to_json)(payload)
     }
 
     /// The key of a payload for limits. See [`Job::limit_key`].

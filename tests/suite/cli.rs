@@ -110,7 +110,7 @@ async fn a_worker_installs_the_schema_and_runs_what_is_enqueued() {
 
 #[tokio::test]
 async fn jobs_are_listed_without_a_database() {
-    let printed = run(app(&Counter::default()), &["jobs"]).await.unwrap();
+    let printed = run(app(&Counter::default()), &["kinds"]).await.unwrap();
     expect![[r#"
         KIND   ALIASES  QUEUE    ARGUMENTS  ATTEMPTS  SOURCE
         count  tally    numbers  by: u32    4         src/jobs.rs:7
@@ -120,7 +120,7 @@ async fn jobs_are_listed_without_a_database() {
 
 #[tokio::test]
 async fn jobs_are_listed_as_json() {
-    let printed = run(app(&Counter::default()), &["jobs", "--format", "json"]).await;
+    let printed = run(app(&Counter::default()), &["kinds", "--format", "json"]).await;
     let jobs: serde_json::Value = serde_json::from_str(&printed.unwrap()).unwrap();
     assert_eq!(jobs[0]["aliases"], serde_json::json!(["tally"]));
     assert_eq!(jobs[0]["arguments"][0]["type"], "u32");

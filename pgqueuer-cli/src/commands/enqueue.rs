@@ -227,7 +227,7 @@ fn unknown_kind(catalog: &Catalog, kind: &str) -> Failure {
     Failure::refused(unknown + " (--unchecked enqueues it all the same)")
 }
 
-fn parse_delay(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_delay(text: &str) -> Result<Duration, String> {
     const MAX: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
     match humantime::parse_duration(text) {
         Err(error) => Err(format!("{error}; write 30s, 5m or \"1h 30m\"")),
@@ -236,7 +236,7 @@ fn parse_delay(text: &str) -> Result<Duration, String> {
     }
 }
 
-fn parse_time(text: &str) -> Result<DateTime<Utc>, String> {
+pub(super) fn parse_time(text: &str) -> Result<DateTime<Utc>, String> {
     match text.parse::<DateTime<Utc>>() {
         Err(error) => Err(format!("{error}; write 2030-01-31T08:00:00Z")),
         Ok(time) if !(1..=9999).contains(&time.year()) => Err("its year is not 1 to 9999".into()),

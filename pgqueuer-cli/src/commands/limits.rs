@@ -83,7 +83,7 @@ pub(crate) async fn run(
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
     match args.command.unwrap_or(LimitsCommand::List) {
-        LimitsCommand::List => output.result(&List::of(pgq.list_limits().await?)),
+        LimitsCommand::List => output.result(&List::of(pgq.list_limits().await?, None)),
         LimitsCommand::Set(args) => set(pgq, args, output).await,
         LimitsCommand::Reset(scope) => {
             let scope = scope.find(pgq).await?;
@@ -118,7 +118,7 @@ async fn set(pgq: &PgQueuer, args: SetArgs, output: &mut Output<'_>) -> Result<(
 async fn show(pgq: &PgQueuer, scope: &Scope, output: &mut Output<'_>) -> Result<(), Failure> {
     let mut records = pgq.list_limits().await?;
     records.retain(|it| it.scope == *scope);
-    output.result(&List::of(records))
+    output.result(&List::of(records, Some(scope)))
 }
 
 impl ScopeArgs {
@@ -138,7 +138,12 @@ impl ScopeArgs {
 /// The records, as a table or as JSON.
 #[derive(Serialize)]
 #[serde(transparent)]
-struct List(Vec<Row>);
+struct List {
+    rows: Vec<Row>,
+    /// What was asked for.
+    #[serde(skip)]
+    of: Option<String>,
+}
 
 /// Rates as people write them.
 #[derive(Serialize)]
@@ -155,8 +160,11 @@ struct Row {
 }
 
 impl List {
-    fn of(records: Vec<LimitRecord>) -> Self {
-        Self(records.into_iter().map(Row::from).collect())
+    fn of(records: Vec<LimitRecord>, scope: Option<&Scope>) -> Self {
+        Self {
+            rows: records.into_iter().map(Row::from).collect(),
+            of: scope.map(Scope::to_string),
+        }
     }
 }
 
@@ -188,8 +196,10 @@ impl From<LimitRecord> for Row {
 
 impl fmt::Display for List {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return f.write_str("nothing is limited, and nothing is paused");
+        match &self.of {
+            _ if !self.rows.is_empty() => {}
+            None => return f.write_str("nothing is limited, and nothing is paused"),
+            Some(scope) => return write!(f, "{scope} has no limits"),
         }
         let number = |it: Option<u32>| it.map(|it| it.to_string()).unwrap_or_default();
         let row = |it: &Row| {
@@ -214,7 +224,7 @@ impl fmt::Display for List {
             "origin",
             "paused since",
         ];
-        let rows: Vec<Vec<String>> = self.0.iter().map(row).collect();
+        let rows: Vec<Vec<String>> = self.rows.iter().map(row).collect();
         f.write_str(&table::render(&titles, &rows))
     }
 }

@@ -10,12 +10,12 @@ use crate::support::{Database, SendWelcome, pgq};
 #[tokio::test]
 async fn jobs_are_listed_as_published() {
     let database = Database::with_jobs().await;
-    database.pgq(&["jobs"]).succeeds(&expect![[r#"
+    database.pgq(&["kinds"]).succeeds(&expect![[r#"
         KIND          QUEUE    SCHEDULE         ARGUMENTS                             ATTEMPTS  SOURCE
         cleanup       default  0 0 1 1 * (UTC)                                        25        pgqueuer-cli/tests/pgq/support.rs:26
         send_welcome  mail                      user_id: i64, locale: Option<String>  25        pgqueuer-cli/tests/pgq/support.rs:21
     "#]]);
-    let json = database.pgq(&["jobs", "--format", "json"]);
+    let json = database.pgq(&["kinds", "--format", "json"]);
     let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!(json[1]["arguments"][0]["type"], "i64");
 }
@@ -23,7 +23,7 @@ async fn jobs_are_listed_as_published() {
 #[tokio::test]
 async fn before_any_worker_no_job_is_known() {
     let database = Database::installed().await;
-    database.pgq(&["jobs"]).succeeds(&expect![[r#"
+    database.pgq(&["kinds"]).succeeds(&expect![[r#"
         no worker has published a job yet; a worker does so at its start
     "#]]);
     database

@@ -5,5 +5,6 @@
 mod bench;
 mod connecting;
 mod jobs;
+mod operate;
 mod schema;
 mod support;

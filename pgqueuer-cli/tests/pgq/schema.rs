@@ -45,7 +45,7 @@ async fn install_is_idempotent_and_says_what_it_did() {
 #[tokio::test]
 async fn every_command_says_that_the_schema_is_missing() {
     let database = Database::new().await;
-    for command in ["verify", "upgrade", "uninstall", "jobs"] {
+    for command in ["verify", "upgrade", "uninstall", "kinds"] {
         let ran = database.pgq(&[command]);
         assert_eq!(ran.code, 4, "{command}: {}", ran.stderr);
         assert!(ran.stderr.contains("install"), "{command}: {}", ran.stderr);

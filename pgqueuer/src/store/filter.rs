@@ -64,6 +64,12 @@ impl JobFilter {
         self
     }
 
+    /// Only of this queue, too.
+    pub fn of_queue(mut self, queue: impl Into<String>) -> Self {
+        self.queue = Some(queue.into());
+        self
+    }
+
     /// Only those in this state. Of several, those in any of them.
     pub fn state(mut self, state: JobState) -> Self {
         self.states.get_or_insert_default().push(state);

@@ -72,9 +72,9 @@ async fn in_transaction(
     context: Context,
     mut tx: Tx,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("INSERT INTO cancelling_notes VALUES (1)")
-        .execute(&mut *tx)
-        .await?;
+    // Not prepared, since there may be a pooler.
+    let insert = sqlx::query("INSERT INTO public.cancelling_notes VALUES (1)").persistent(false);
+    insert.execute(&mut *tx).await?;
     journal.note("began");
     context.cancellation().cancelled().await;
     Ok(())
