@@ -64,6 +64,15 @@ use crate::job::Attribute;
 /// | `on_failure = "hold"` | what becomes of it after the last attempt: `"hold"` keeps it for a person, `"discard"` does not | `"hold"` | |
 /// | `codec = "framed"` | how the payload is written: `"framed"` (each argument by itself, in binary), or `"json"` (readable in SQL) | `"framed"` | |
 /// | `retain = "7d"` | how long the record of a finished job is kept; `"0s"` keeps none | 7 days | at most 100 years |
+/// | `concurrency = 2` | how many run at once, on all workers together | no limit | 1 to 2,147,483,647 |
+/// | `concurrency(limit = 1, by = customer)` | how many of each customer; `by = [a, b]` for several arguments, `total = 10` for all together besides | no limit | as above |
+/// | `rate = "100/s"` | how many begin in a time, evenly: `"10/min burst 5"`, `"1/90s"` | no limit | 1 to 1,000,000 in 1 ms to 366 days |
+/// | `rate(limit = "100/s", by = customer)` | the same of each customer; `total = "1000/s"` for all together besides | no limit | as above |
+/// | `unique` | of jobs with the same arguments one is enqueued, as long as it waits and runs | not unique | |
+/// | `unique(by = [user, list], for = "1h")` | the same by some arguments, and once in a time | all arguments; unfinished | 1 ms to 100 years |
+///
+/// Arguments that `by` names are texts, whole numbers, `bool`, or `Option` of these, or types that
+/// implement `pgqueuer::Key`. (`unique` is not for `#[schedule]`, whose ticks are one job each.)
 ///
 /// Durations are texts with their units: `"500ms"`, `"30s"`, `"5m"`, `"1h 30m"`, `"7d"`.
 ///

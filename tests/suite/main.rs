@@ -20,6 +20,7 @@ mod conformance;
 mod crash;
 #[cfg(unix)]
 mod faults;
+mod limits;
 mod model;
 mod processes;
 mod seeds;
