@@ -2,7 +2,7 @@
 //!
 //! [`conformance`] says what a store and the runtime on top of it must do, and runs each
 //! case on both stores; [`model`] compares the two step by step. [`processes`] stops and kills
-//! real workers, `chaos` does so at random, `crash` crashes the server, `faults` has its other
+//! real workers, `chaos` does so at random, `limits` tries to pass limits so, `crash` crashes the server, `faults` has its other
 //! faults, [`cli`] runs the commands, [`any_call`] calls the SQL function with whatever there is,
 //! [`seeds`] tries what the fuzzers begin with, and [`ui`] has what the attributes refuse.
 //! [`backend`] makes a fresh queue for each case, [`support`] has the helpers, which return data:
@@ -20,6 +20,7 @@ mod conformance;
 mod crash;
 #[cfg(unix)]
 mod faults;
+#[cfg(unix)]
 mod limits;
 mod model;
 mod processes;
