@@ -228,10 +228,10 @@ impl Store for MemoryStore {
         Ok(self.lock().list_kinds())
     }
 
-    async fn publish_limits(&self, limits: &[(Scope, Limits)]) -> Result<()> {
-        self.lock().publish_limits(limits);
+    async fn publish_limits(&self, limits: &[(Scope, Limits)]) -> Result<bool> {
+        let is_changed = self.lock().publish_limits(limits);
         self.ring();
-        Ok(())
+        Ok(is_changed)
     }
 
     async fn set_limits(&self, scope: &Scope, limits: Option<&[SetLimit]>) -> Result<()> {

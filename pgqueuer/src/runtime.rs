@@ -133,8 +133,10 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
         .collect();
     let publishing = async {
         store.publish_kinds(&kinds).await?;
-        store.publish_limits(&limits).await?;
-        store.adopt().await?;
+        // It reads what waits, so only if that may be of use.
+        if store.publish_limits(&limits).await? {
+            store.adopt().await?;
+        }
         scheduler::store_schedules(&*store, &registry).await
     };
     // Before the first result: a day whose records began elsewhere is not prepared any more.

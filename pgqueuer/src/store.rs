@@ -145,8 +145,9 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// The kinds that workers have published, by name.
     async fn list_kinds(&self) -> Result<Vec<KindRecord>>;
 
-    /// Publishes the limits that the code has. What was set stays.
-    async fn publish_limits(&self, limits: &[(Scope, Limits)]) -> Result<()>;
+    /// Publishes the limits that the code has. What was set stays. Returns whether that changed
+    /// anything.
+    async fn publish_limits(&self, limits: &[(Scope, Limits)]) -> Result<bool>;
 
     /// Sets limits instead of what the code says, besides those that were set before; `None` lets
     /// the code's hold again. [Adopts](Self::adopt).

@@ -52,11 +52,14 @@ pub(super) enum Verdict {
 }
 
 impl Memory {
-    pub(super) fn publish_limits(&mut self, limits: &[(Scope, Limits)]) {
+    pub(super) fn publish_limits(&mut self, limits: &[(Scope, Limits)]) -> bool {
+        let mut is_changed = false;
         for (scope, limits) in limits {
             let rule = self.rules.by_scope.entry(scope.clone()).or_default();
+            is_changed |= rule.of_code != *limits;
             rule.of_code = *limits;
         }
+        is_changed
     }
 
     pub(super) fn set_limits(&mut self, scope: &Scope, limits: Option<&[SetLimit]>) {

@@ -15,21 +15,23 @@ pub(super) async fn publish(
     dedicated: &Dedicated,
     statements: &Statements,
     limits: &[(Scope, Limits)],
-) -> Result<()> {
+) -> Result<bool> {
     let failed = failed_to("publish the limits of this worker");
     let (scopes, names): (Vec<&str>, Vec<&str>) =
         limits.iter().map(|(scope, _)| scope.as_parts()).unzip();
     let mut lent = dedicated.lend().await.map_err(&failed)?;
-    statements
+    let published: i64 = statements
         .publish_limits
         .query(lent.route())
         .bind(scopes)
         .bind(names)
         .bind(limits.iter().map(|(_, it)| Json(it)).collect::<Vec<_>>())
-        .execute(lent.connection())
+        .try_map(|row| row.try_get("published"))
+        .fetch_one(lent.connection())
         .await
         .map_err(&failed)?;
-    lent.give_back().await.map_err(&failed)
+    lent.give_back().await.map_err(&failed)?;
+    Ok(published > 0)
 }
 
 pub(super) async fn set(

@@ -177,7 +177,7 @@ impl Store for PostgresStore {
         schedules::list_kinds(&self.pool, &self.statements).await
     }
 
-    async fn publish_limits(&self, limits: &[(Scope, Limits)]) -> Result<()> {
+    async fn publish_limits(&self, limits: &[(Scope, Limits)]) -> Result<bool> {
         let publishing = limits::publish(self.control(), &self.statements, limits);
         self.moves.cut(publishing).await
     }

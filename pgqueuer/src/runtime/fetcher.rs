@@ -124,6 +124,9 @@ impl Fetcher {
                     return;
                 }
                 outlook.look_anew();
+                if !self.wakeups.is_armed() {
+                    outlook.look_for_freed();
+                }
             } else {
                 self.wait_for_room(&mut outlook, stop).await;
             }
@@ -246,7 +249,7 @@ impl Fetcher {
             limit: u32::try_from(limit).unwrap_or(u32::MAX),
             bounds: &bounds,
             look,
-            has_freed: std::mem::take(&mut outlook.has_freed),
+            has_freed: outlook.take_freed(),
         };
         session.set_unsure(true);
         let began = Instant::now();

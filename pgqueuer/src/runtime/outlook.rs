@@ -19,6 +19,8 @@ pub(super) struct Outlook<'a> {
     pub(super) found: Instant,
     /// Slots have become free under a limit since the last claim.
     pub(super) has_freed: bool,
+    /// When it last looked for those.
+    looked_for_freed: Option<Instant>,
     /// When to look again for what limits have held back.
     pub(super) held_until: Option<Instant>,
     /// A claim failed: its reply may have been lost on the way.
@@ -43,6 +45,7 @@ impl<'a> Outlook<'a> {
             look_took: Duration::ZERO,
             found: Instant::now(),
             has_freed: false,
+            looked_for_freed: None,
             held_until: None,
             is_unsure: false,
         }
@@ -73,6 +76,28 @@ impl<'a> Outlook<'a> {
             self.next = Look::Everywhere;
         }
     }
+
+    /// Whether the next claim is to look for slots that have become free. A worker that is busy with
+    /// other jobs does not do so each time: it is a statement more.
+    pub(super) fn take_freed(&mut self) -> bool {
+        let is_recent = |at: Instant| at.elapsed() < Self::LOOK_FOR_FREED_EVERY;
+        let is_too_soon = self.looked_for_freed.is_some_and(is_recent);
+        if !self.has_freed || self.next == Look::Onward && is_too_soon {
+            return false;
+        }
+        self.has_freed = false;
+        self.looked_for_freed = Some(Instant::now());
+        true
+    }
+
+    /// Nobody rings for this worker: what limits held back may be free, or other keys may have jobs.
+    pub(super) fn look_for_freed(&mut self) {
+        let is_recent = |at: Instant| at.elapsed() < Self::LOOK_FOR_FREED_EVERY;
+        self.has_freed |= !self.looked_for_freed.is_some_and(is_recent);
+    }
+
+    /// Guess: short beside most jobs, and long beside a claim.
+    const LOOK_FOR_FREED_EVERY: Duration = Duration::from_millis(5);
 
     /// Takes in what a claim says of limits.
     pub(super) fn hold_back(&mut self, held_back: Option<Duration>) {

@@ -256,6 +256,9 @@ impl Writer {
     /// are left to the lease: their jobs run again.
     const LAST_WORDS: Duration = Duration::from_secs(10);
 
+    /// So many results do not wait for more, if one of them frees a slot under a limit.
+    const FEW: usize = 32;
+
     async fn run(mut self) {
         let finish = self.finish.clone();
         let mut results = Vec::with_capacity(self.batch);
@@ -284,8 +287,8 @@ impl Writer {
         tokio::pin!(full);
         let mut seen = 0;
         while results.len() < self.batch {
-            // Others wait for its slot.
-            if results[seen..].iter().any(|it| it.is_limited) {
+            // Others wait for its slot. Where there are many results, each write counts more.
+            if results.len() <= Self::FEW && results[seen..].iter().any(|it| it.is_limited) {
                 break;
             }
             seen = results.len();

@@ -1,6 +1,10 @@
 //! The jobs, and the worker that runs them.
 
-use std::{env, time::Duration};
+use std::{
+    env,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    time::Duration,
+};
 
 use pgqueuer::{BoxError, prelude::*};
 
@@ -30,14 +34,19 @@ pub(crate) async fn rated(log: State<Log>, context: &Context) -> Result<(), BoxE
     run(&log, context, "", Duration::ZERO).await
 }
 
-/// Nothing, and no limits.
-#[job(queue = "free")]
-pub(crate) async fn free() {}
+/// How many of `Free` this process has run.
+pub(crate) static RUN: AtomicUsize = AtomicUsize::new(0);
 
-/// Nothing, ten at a time.
+/// No limits.
+#[job(queue = "free")]
+pub(crate) async fn free() {
+    RUN.fetch_add(1, Relaxed);
+}
+
+/// Ten at a time.
 #[job(concurrency = 10, queue = "cost")]
-pub(crate) async fn limited() {
-    tokio::time::sleep(Duration::from_millis(20)).await;
+pub(crate) async fn limited(millis: u64) {
+    tokio::time::sleep(Duration::from_millis(millis)).await;
 }
 
 /// Nothing, two of each customer at a time.

@@ -35,6 +35,7 @@ store_cases! {
     lets_the_next_run_when_one_is_held,
     takes_urgent_jobs_first_whatever_the_limits,
     holds_limits_that_are_set_and_reset,
+    says_whether_the_code_has_changed,
     lets_no_code_undo_what_was_set,
     counts_in_what_ran_before_there_was_a_limit,
     finds_jobs_that_are_older_than_the_keys,
@@ -405,6 +406,28 @@ async fn holds_limits_that_are_set_and_reset(store: &dyn Store) {
         paused_at: None,
     };
     assert_eq!(listed, [record]);
+}
+
+async fn says_whether_the_code_has_changed(store: &dyn Store) {
+    let mail = kind("mail");
+    let mut changed = Vec::new();
+    for limits in [
+        Limits::NONE,
+        at_most(5),
+        at_most(5),
+        at_most(6),
+        Limits::NONE,
+    ] {
+        changed.push(
+            store
+                .publish_limits(&[(mail.clone(), limits)])
+                .await
+                .unwrap(),
+        );
+    }
+
+    assert_eq!(changed, [false, true, false, true, true]);
+    assert_eq!(store.list_limits().await.unwrap(), []);
 }
 
 async fn lets_no_code_undo_what_was_set(store: &dyn Store) {
