@@ -5,17 +5,16 @@
 //! batch is tried again until it is written: forgetting it would run the jobs once more. The
 //! queue of results is bounded, so a store that is away holds up the worker, not the memory.
 
+mod unwritten;
+
 use std::{
     collections::BTreeMap,
     future::Future,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering::SeqCst},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
@@ -30,6 +29,7 @@ use crate::{
     error::Chain,
     store::{ClaimKey, SessionId, Settlement, Store},
 };
+use unwritten::Unwritten;
 
 /// How an attempt is counted once it is written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,37 +53,6 @@ pub(super) struct Settler {
     minutes: Minutes,
     wakeups: Wakeups,
     finish: CancellationToken,
-}
-
-/// How many results were handed in but not written.
-#[derive(Debug, Default)]
-struct Unwritten {
-    count: AtomicUsize,
-    /// Fires when it has become zero.
-    none: Notify,
-}
-
-impl Unwritten {
-    fn add(&self) {
-        self.count.fetch_add(1, SeqCst);
-    }
-
-    fn subtract(&self, written: usize) {
-        if self.count.fetch_sub(written, SeqCst) == written {
-            self.none.notify_waiters();
-        }
-    }
-
-    async fn is_none(&self) {
-        loop {
-            // Made before the count is read, or it could miss the change.
-            let none = self.none.notified();
-            if self.count.load(SeqCst) == 0 {
-                return;
-            }
-            none.await;
-        }
-    }
 }
 
 #[derive(Debug)]

@@ -1,0 +1,123 @@
+//! Where jobs are enqueued to.
+
+use std::future::Future;
+
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+
+use super::Prepared;
+use crate::{
+    error::{Error, Result},
+    handle::PgQueuer,
+    job::JobId,
+    postgres::{self, Route, Statements, failed_to},
+    store::JobToEnqueue,
+    unique::{Enqueued, Unique},
+};
+
+/// Where jobs can be enqueued: a `&PgPool`, a `&mut PgConnection`, a
+/// `&mut Transaction`, or a [`&PgQueuer`](PgQueuer).
+///
+/// The first three use the schema `pgqueuer`. A [`PgQueuer`] knows its own; for a transaction
+/// and another schema there is [`PgQueuer::on`].
+#[diagnostic::on_unimplemented(
+    message = "jobs cannot be enqueued to `{Self}`",
+    label = "neither a connection nor a `&PgQueuer`",
+    note = "write `&pool`, `&mut *transaction`, `&mut connection` or `&pgq`; \
+            the pool must come from the same version of sqlx as pgqueuer's"
+)]
+pub trait Target: Send {
+    /// Inserts jobs that were checked and encoded.
+    #[doc(hidden)]
+    fn insert(self, jobs: Vec<JobToEnqueue>) -> impl Future<Output = Result<Vec<JobId>>> + Send;
+
+    /// The same, where some are unique.
+    #[doc(hidden)]
+    fn insert_unique(
+        self,
+        jobs: Vec<(JobToEnqueue, Option<Unique>)>,
+    ) -> impl Future<Output = Result<Vec<Enqueued>>> + Send;
+}
+
+impl Target for &PgQueuer {
+    async fn insert(self, jobs: Vec<JobToEnqueue>) -> Result<Vec<JobId>> {
+        self.store().enqueue(&jobs).await
+    }
+
+    async fn insert_unique(self, jobs: Vec<Prepared>) -> Result<Vec<Enqueued>> {
+        self.store().enqueue_unique(&jobs).await
+    }
+}
+
+/// A connection, or a transaction, with the schema of a queue. Made by [`PgQueuer::on`].
+#[derive(Debug)]
+pub struct OnConnection<'a> {
+    pub(crate) pgq: &'a PgQueuer,
+    pub(crate) connection: &'a mut PgConnection,
+}
+
+impl<'a> OnConnection<'a> {
+    /// How statements go over the connection, and which.
+    pub(crate) async fn ready(&mut self) -> Result<(Route, &'a Statements)> {
+        let Some(store) = self.pgq.postgres() else {
+            return Err(without_transactions());
+        };
+        let statements = store.statements();
+        Ok((
+            postgres::route_of(self.connection, statements).await?,
+            statements,
+        ))
+    }
+}
+
+impl Target for OnConnection<'_> {
+    async fn insert(self, jobs: Vec<JobToEnqueue>) -> Result<Vec<JobId>> {
+        match self.pgq.postgres() {
+            Some(store) => postgres::enqueue_on(self.connection, store.statements(), &jobs).await,
+            None => Err(without_transactions()),
+        }
+    }
+
+    async fn insert_unique(self, jobs: Vec<Prepared>) -> Result<Vec<Enqueued>> {
+        match self.pgq.postgres() {
+            Some(store) => {
+                postgres::enqueue_unique_on(self.connection, store.statements(), &jobs).await
+            }
+            None => Err(without_transactions()),
+        }
+    }
+}
+
+fn without_transactions() -> Error {
+    Error::config("a queue in memory has no transactions; enqueue to the `&PgQueuer` itself")
+}
+
+impl Target for &PgPool {
+    async fn insert(self, jobs: Vec<JobToEnqueue>) -> Result<Vec<JobId>> {
+        postgres::enqueue_to(self, Statements::of_default_schema(), &jobs).await
+    }
+
+    async fn insert_unique(self, jobs: Vec<Prepared>) -> Result<Vec<Enqueued>> {
+        let mut connection = self.acquire().await.map_err(failed_to("enqueue jobs"))?;
+        (&mut *connection).insert_unique(jobs).await
+    }
+}
+
+impl Target for &mut PgConnection {
+    async fn insert(self, jobs: Vec<JobToEnqueue>) -> Result<Vec<JobId>> {
+        postgres::enqueue_on(self, Statements::of_default_schema(), &jobs).await
+    }
+
+    async fn insert_unique(self, jobs: Vec<Prepared>) -> Result<Vec<Enqueued>> {
+        postgres::enqueue_unique_on(self, Statements::of_default_schema(), &jobs).await
+    }
+}
+
+impl Target for &mut Transaction<'_, Postgres> {
+    async fn insert(self, jobs: Vec<JobToEnqueue>) -> Result<Vec<JobId>> {
+        postgres::enqueue_on(self, Statements::of_default_schema(), &jobs).await
+    }
+
+    async fn insert_unique(self, jobs: Vec<Prepared>) -> Result<Vec<Enqueued>> {
+        postgres::enqueue_unique_on(self, Statements::of_default_schema(), &jobs).await
+    }
+}
