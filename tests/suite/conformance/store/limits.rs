@@ -5,8 +5,7 @@ use std::time::Duration;
 use pgqueuer::{
     LimitRecord, Limits, Scope, SetLimit,
     store::{
-        ClaimRequest, Claimed, ClaimedJob, Ending, JobToEnqueue, KindRecord, Look,
-        SessionId, Store,
+        ClaimRequest, Claimed, ClaimedJob, Ending, JobToEnqueue, KindRecord, Look, SessionId, Store,
     },
 };
 

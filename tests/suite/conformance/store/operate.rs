@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use pgqueuer::{
-    Cancelled, FailureReason, JobFilter, JobId, OnConflict,
-    Unique, UniqueFor,
+    Cancelled, FailureReason, JobFilter, JobId, OnConflict, Unique, UniqueFor,
     store::{Ending, JobState, JobToEnqueue, KindRecord, RunAt, SessionId, Step, Store},
 };
 
