@@ -253,6 +253,8 @@ impl Attempts {
             () = self.drop_now.cancelled() => End::CutOff,
             () = session.lost.cancelled() => End::CutOff,
             reason = session.is_cancelled(job.key) => End::Cancelled(reason),
+            // A limit holds also while the database cannot be reached: others may run the job then.
+            () = session.is_unsure_of_its_jobs(), if job.is_limited => End::Unsure,
         };
         cancellation.cancel();
         let end = match cut_off {

@@ -90,6 +90,7 @@ impl Fetcher {
         let mut rest = Rest::new(&self.wakeups);
         while !stop.is_cancelled() {
             outlook.hear(self.wakeups.news());
+            outlook.forget_what_is_over();
             let claiming = self.claim_round(&mut outlook);
             let Some(result) = in_grace(claiming, stop, Self::LAST_CLAIM).await else {
                 return;

@@ -104,6 +104,13 @@ impl<'a> Outlook<'a> {
         self.held_until = held_back.and_then(|it| Instant::now().checked_add(spread_up(it)));
     }
 
+    /// A time that has come is not to be waited for again: a worker whose slots are all taken would
+    /// do nothing else.
+    pub(super) fn forget_what_is_over(&mut self) {
+        let is_over = |at: &Instant| *at <= Instant::now();
+        self.held_until = self.held_until.filter(|at| !is_over(at));
+    }
+
     pub(super) fn is_dry(&self) -> bool {
         self.lines.iter().all(|line| line.dry)
     }
@@ -117,4 +124,35 @@ impl<'a> Outlook<'a> {
 /// A little later, so that the workers of a fleet do not look in step.
 fn spread_up(wait: Duration) -> Duration {
     wait.mul_f64(1.0 + 0.1 * fastrand::f64()) + Duration::from_micros(fastrand::u64(0..1000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_held_back_is_waited_for_once() {
+        let mut outlook = Outlook::of(&[]);
+        outlook.hold_back(Some(Duration::from_secs(60)));
+        outlook.forget_what_is_over();
+        assert!(outlook.held_until.is_some());
+
+        outlook.held_until = Some(Instant::now());
+        outlook.forget_what_is_over();
+        assert_eq!(outlook.held_until, None);
+    }
+
+    #[test]
+    fn a_busy_worker_looks_for_freed_slots_now_and_then() {
+        let mut outlook = Outlook::of(&[]);
+        outlook.hear(Some(News::Freed));
+        assert!(outlook.take_freed());
+        outlook.next = Look::Onward;
+        outlook.hear(Some(News::Freed));
+        assert!(!outlook.take_freed());
+        // One that has nothing else to do looks at once.
+        outlook.next = Look::Known;
+        assert!(outlook.take_freed());
+        assert!(!outlook.take_freed());
+    }
 }

@@ -35,6 +35,8 @@ pub(super) struct Life {
     pub(super) id: SessionId,
     /// Fires when its jobs belong to others.
     pub(super) lost: CancellationToken,
+    /// Until when nobody else can have its jobs, by the clock of this process.
+    sure_until: watch::Sender<Instant>,
     /// Which attempts are to be cancelled, and why.
     cancelled: watch::Sender<HashMap<ClaimKey, String>>,
     /// The claims that were received and are not written down yet.
@@ -52,9 +54,11 @@ impl Deref for Session {
 }
 
 impl Session {
-    fn new(id: SessionId) -> Self {
+    /// `began`: when it was asked for.
+    fn new(id: SessionId, began: Instant, lease: Duration) -> Self {
         Self(Arc::new(Life {
             id,
+            sure_until: watch::Sender::new(sure_until(began, lease)),
             lost: CancellationToken::new(),
             cancelled: watch::Sender::default(),
             held: Mutex::default(),
@@ -64,6 +68,22 @@ impl Session {
 
     fn lock(&self) -> MutexGuard<'_, HashSet<ClaimKey>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until others may soon have its jobs, for all that this worker knows.
+    pub(super) async fn is_unsure_of_its_jobs(&self) {
+        let mut sure_until = self.sure_until.subscribe();
+        loop {
+            let until = *sure_until.borrow_and_update();
+            if until <= Instant::now() {
+                return;
+            }
+            tokio::select! {
+                () = tokio::time::sleep_until(until.into()) => {}
+                // The sender is in `self`.
+                _ = sure_until.changed() => {}
+            }
+        }
     }
 
     /// Cancels the attempt of a claim. Returns whether that is news.
@@ -140,12 +160,13 @@ impl Sessions {
     const CLOSING: Duration = Duration::from_secs(10);
 
     pub(super) async fn open(store: Arc<dyn Store>, config: &WorkerConfig) -> Result<Self> {
+        let began = Instant::now();
         let id = store.open_session(&config.name, config.lease).await?;
         Ok(Self {
             store,
             worker: config.name.clone(),
             lease: config.lease,
-            current: Arc::new(RwLock::new(Session::new(id))),
+            current: Arc::new(RwLock::new(Session::new(id, began, config.lease))),
             steadiness: Arc::new(Mutex::new(Steadiness {
                 renewed: Instant::now(),
                 since: Instant::now(),
@@ -201,9 +222,12 @@ impl Sessions {
         let mut wait = self.lease / 3;
         while self.pause(wait).await {
             let session = self.current();
+            let began = Instant::now();
             wait = match self.is_alive().await {
                 Ok(true) => {
                     patience.reset();
+                    let until = sure_until(began, self.lease);
+                    session.sure_until.send_replace(until);
                     self.note_renewal();
                     self.lease / 3
                 }
@@ -226,12 +250,13 @@ impl Sessions {
         let mut patience = Patience::default();
         loop {
             // One that was opened after all, and that nobody knows of, holds nothing.
+            let began = Instant::now();
             let opening = self.store.open_session(&self.worker, self.lease);
             match in_time(LONGEST_CALL, opening).await {
                 Ok(id) => {
                     info!(session = %id, "opened another session");
                     let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-                    *current = Session::new(id);
+                    *current = Session::new(id, began, self.lease);
                     return;
                 }
                 Err(error) => {
@@ -270,4 +295,10 @@ impl Sessions {
             Err(_) => warn!("closing the session took too long; its lease will run out"),
         }
     }
+}
+
+/// A lease that was asked for at a time does not run out before this, whatever the store's clock
+/// says: it began no sooner. A sixth of it is left for handlers to come to an end.
+fn sure_until(began: Instant, lease: Duration) -> Instant {
+    began + lease * 5 / 6
 }

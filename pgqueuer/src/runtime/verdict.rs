@@ -16,8 +16,9 @@ use crate::{
 /// The longest wait that a handler can ask for: any store can add it to the time.
 const LONGEST_WAIT: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-/// How long a job waits for which there was no transaction. A guess: long enough not to spin.
-const WITHOUT_TRANSACTION: Duration = Duration::from_secs(1);
+/// How long a job waits for which there was no transaction, or whose worker cannot renew its lease.
+/// A guess: long enough not to spin.
+const A_MOMENT: Duration = Duration::from_secs(1);
 
 /// The longest message and the longest backtrace that are kept, in bytes.
 const MAX_MESSAGE_BYTES: usize = 8 * 1024;
@@ -33,6 +34,8 @@ pub(super) enum End {
     TimedOut,
     /// Somebody has decided that it should not run.
     Cancelled(String),
+    /// The worker may lose the job soon, and it is one that a limit counts.
+    Unsure,
     /// The worker stops, or has lost the job.
     CutOff,
 }
@@ -110,6 +113,16 @@ fn judge(descriptor: &JobDescriptor, job: &ClaimedJob, end: End) -> Verdict {
             debug!("cut off; giving the job back");
             return Verdict::give_back();
         }
+        End::Unsure => {
+            warn!("cut off, since the lease may be lost; giving the job back");
+            return Verdict {
+                disposition: Disposition::Again {
+                    after: A_MOMENT,
+                    attempted: Attempted::GivenBack,
+                },
+                ..Verdict::give_back()
+            };
+        }
         End::NotBegun(message) => {
             warn!(
                 error = message,
@@ -117,7 +130,7 @@ fn judge(descriptor: &JobDescriptor, job: &ClaimedJob, end: End) -> Verdict {
             );
             return Verdict {
                 disposition: Disposition::Again {
-                    after: WITHOUT_TRANSACTION,
+                    after: A_MOMENT,
                     attempted: Attempted::GivenBack,
                 },
                 ..Verdict::give_back()

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use pgqueuer::{Job as _, PgQueuer, State, job};
+use pgqueuer::{Context, Job as _, PgQueuer, State, job};
 
 use super::{
     proxy::Proxy,
@@ -21,6 +21,57 @@ const LISTENING: &str = "LISTEN ";
 async fn linger(number: i64, runs: State<Runs>) {
     runs.note(number);
     tokio::time::sleep(Duration::from_secs(12)).await;
+}
+
+/// Notes 1, and 2 when it is told to end.
+#[job(concurrency = 1)]
+async fn narrow(runs: State<Runs>, context: Context) -> Result<(), String> {
+    runs.note(1);
+    context.cancellation().cancelled().await;
+    runs.note(2);
+    Err("it was told to end".to_owned())
+}
+
+/// Notes 3, and 4 when it is told to end.
+#[job]
+async fn wide(runs: State<Runs>, context: Context) {
+    runs.note(3);
+    context.cancellation().cancelled().await;
+    runs.note(4);
+}
+
+/// Others may run it when the lease is over, and that would be one too many.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_under_a_limit_ends_before_the_lease_does() {
+    let stage = Stage::set().await;
+    let worker = stage
+        .worker_on(&stage.pgq)
+        .lease(Duration::from_secs(3))
+        .register::<Narrow>()
+        .register::<Wide>();
+    let worker = Running::start(worker.build().unwrap());
+    Narrow {}.enqueue(&stage.pgq).await.unwrap();
+    Wide {}.enqueue(&stage.pgq).await.unwrap();
+    until("both run", async || stage.runs.len() == 2).await;
+
+    // Nobody can renew.
+    let mut silence = stage.pool.begin().await.unwrap();
+    let lock = "LOCK TABLE pgqueuer.sessions IN ACCESS EXCLUSIVE MODE";
+    sqlx::raw_sql(lock).execute(&mut *silence).await.unwrap();
+    until("it is told to end", async || stage.runs.len() == 3).await;
+    let left = "SELECT expires_at > clock_timestamp() FROM pgqueuer.sessions";
+    let is_in_time: bool = sqlx::query_scalar(left)
+        .fetch_one(&mut *silence)
+        .await
+        .unwrap();
+    let told = stage.runs.numbers();
+    silence.rollback().await.unwrap();
+    let runs_again = async || stage.runs.repeated().iter().any(|it| it.0 == 1);
+    until("it runs again", runs_again).await;
+    worker.stop().await;
+
+    assert!(is_in_time);
+    assert_eq!(told, [1, 2, 3]);
 }
 
 /// A stage, and a way to it that can fall silent.

@@ -33,6 +33,10 @@ impl Runs {
         self.0.lock().unwrap().len()
     }
 
+    pub(super) fn numbers(&self) -> Vec<i64> {
+        self.0.lock().unwrap().keys().copied().collect()
+    }
+
     /// Those that ran more than once.
     pub(super) fn repeated(&self) -> Vec<(i64, u32)> {
         let runs = self.0.lock().unwrap();
