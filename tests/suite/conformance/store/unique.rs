@@ -7,10 +7,13 @@ use pgqueuer::{
     store::{JobState, JobToEnqueue, RunAt, Store},
 };
 
-use super::super::store_cases;
-use crate::support::{
-    LONG, again, claim, completed, enqueue_many, expire, held, ids, job, open_session, record,
-    settle, state,
+use super::super::{postgres_only, store_cases};
+use crate::{
+    backend::Database,
+    support::{
+        LONG, again, claim, completed, enqueue_many, expire, held, ids, job, open_session, record,
+        settle, state,
+    },
 };
 
 store_cases! {
@@ -31,6 +34,11 @@ store_cases! {
     forgets_keys_whose_time_is_over,
     enqueues_each_key_once_under_racing_batches,
     enqueues_one_of_many_that_race,
+}
+
+postgres_only! {
+    on_postgres:
+    waits_for_keys_in_one_order,
 }
 
 fn unique(key: &str) -> Unique {
@@ -296,7 +304,7 @@ async fn forgets_keys_whose_time_is_over(store: &dyn Store) {
 async fn enqueues_each_key_once_under_racing_batches(store: &dyn Store) {
     let batch = |number: usize| -> Vec<(JobToEnqueue, Option<Unique>)> {
         // Half of them the other way round, or none would wait for one that waits for it.
-        let place = |place: usize| if number % 2 == 0 { place } else { 99 - place };
+        let place = |place: usize| if number.is_multiple_of(2) { place } else { 99 - place };
         let key = |at: usize| format!("{}", (number / 2 * 37 + place(at) * 13) % 200);
         let job = |at| (job("mail"), Some(unique(&key(at))));
         (0..100).map(job).collect()
@@ -332,4 +340,44 @@ async fn enqueues_one_of_many_that_race(store: &dyn Store) {
     assert_eq!(new, 1);
     assert!(added.iter().all(|it| it.id == added[0].id));
     assert_eq!(store.count_jobs(None).await.unwrap().available, 1);
+}
+
+/// Two batches with the same keys, the other way round, which both wait for a third one. If they
+/// took their keys as they come, one would then have what the other waits for, and that in turn.
+async fn waits_for_keys_in_one_order(database: &Database) {
+    let store = database.store();
+    for round in 0..8 {
+        let keys = [format!("a {round}"), format!("z {round}")];
+        let job_of = |key: &String| (job("mail"), Some(unique(key)));
+        let forth = keys.each_ref().map(job_of);
+        let back = [job_of(&keys[1]), job_of(&keys[0])];
+        // Has the key that is the last one of `back`, and the first one of `forth`.
+        let mut third = database.pool().begin().await.unwrap();
+        let take = database.sql("SELECT pgqueuer.enqueue('mail', unique_key => $1)");
+        sqlx::query(take)
+            .bind(&keys[0])
+            .execute(&mut *third)
+            .await
+            .unwrap();
+        let release = async {
+            crate::support::eventually("both to wait", async || {
+                let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'
+                     AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())";
+                let waiting: i64 =
+                    sqlx::query_scalar(waiting).fetch_one(database.pool()).await.unwrap();
+                (waiting >= 2).then_some(())
+            })
+            .await;
+            third.rollback().await.unwrap();
+        };
+
+        let (forth, back, ()) = tokio::join!(
+            store.enqueue_unique(&forth),
+            store.enqueue_unique(&back),
+            release,
+        );
+
+        let all = [forth.unwrap(), back.unwrap()].concat();
+        assert_eq!(all.iter().filter(|it| it.is_new).count(), 2);
+    }
 }
