@@ -304,7 +304,13 @@ async fn forgets_keys_whose_time_is_over(store: &dyn Store) {
 async fn enqueues_each_key_once_under_racing_batches(store: &dyn Store) {
     let batch = |number: usize| -> Vec<(JobToEnqueue, Option<Unique>)> {
         // Half of them the other way round, or none would wait for one that waits for it.
-        let place = |place: usize| if number.is_multiple_of(2) { place } else { 99 - place };
+        let place = |place: usize| {
+            if number.is_multiple_of(2) {
+                place
+            } else {
+                99 - place
+            }
+        };
         let key = |at: usize| format!("{}", (number / 2 * 37 + place(at) * 13) % 200);
         let job = |at| (job("mail"), Some(unique(&key(at))));
         (0..100).map(job).collect()
