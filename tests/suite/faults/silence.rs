@@ -47,6 +47,7 @@ async fn a_job_under_a_limit_ends_before_the_lease_does() {
     let worker = stage
         .worker_on(&stage.pgq)
         .lease(Duration::from_secs(3))
+        .configure(|it| it.shutdown_grace = Duration::from_millis(100))
         .register::<Narrow>()
         .register::<Wide>();
     let worker = Running::start(worker.build().unwrap());
