@@ -228,14 +228,39 @@ CREATE TABLE pgqueuer.rates (
     PRIMARY KEY (scope, name, key)
 ) WITH (fillfactor = 50);
 
--- Recurring jobs. One row per rule, whatever the number of workers.
+-- Recurring jobs. One row each, whatever the number of workers.
 CREATE TABLE pgqueuer.schedules (
-    kind      text        PRIMARY KEY,
-    rule      text        NOT NULL,
-    next_tick timestamptz NOT NULL,
-    last_tick timestamptz,
+    name         text COLLATE "C"       PRIMARY KEY,
+    kind         text COLLATE "C"       NOT NULL,
+    -- Rule, zone and the like: what the code says (NULL if it says nothing), what was set by hand
+    -- instead, and what holds.
+    of_code      jsonb,
+    of_hand      jsonb                  NOT NULL DEFAULT '{}',
+    in_force     jsonb                  NOT NULL GENERATED ALWAYS AS (coalesce(of_code, '{}') || of_hand) STORED,
+    -- What each tick enqueues. Priority: NULL for that of the kind.
+    priority     smallint,
+    codec        pgqueuer.payload_codec NOT NULL DEFAULT 'json',
+    payload      bytea                  NOT NULL DEFAULT '{}',
+    headers      jsonb,
+    limit_key    text COLLATE "C",
+    unique_key   text COLLATE "C",
+    -- Grows with every tick and change, so that what was decided by an older one is not carried out.
+    revision     bigint                 NOT NULL DEFAULT 0,
+    -- Slots count from here on: it was made, changed or resumed.
+    since        timestamptz            NOT NULL DEFAULT clock_timestamp(),
+    -- The cursor. NULL until a worker has reckoned it, for SQL cannot.
+    next_tick    timestamptz,
+    -- Why it cannot be reckoned. It does not tick then.
+    fault        text,
+    paused_at    timestamptz,
+    -- The last slot that had a job, and the job; and the last one that had none since that ran still.
+    last_slot    timestamptz,
+    last_job     bigint,
+    last_skipped timestamptz,
+    CONSTRAINT schedules_name_length CHECK (char_length(name) BETWEEN 1 AND 128),
+    CONSTRAINT schedules_payload_size CHECK (octet_length(payload) <= 33554432),
     CONSTRAINT schedules_next_tick_range CHECK (isfinite(next_tick) AND next_tick < '10000-01-01')
-);
+) WITH (fillfactor = 50);
 
 -- The failures of a job with one more, which is stamped; only the last ten are kept.
 CREATE FUNCTION pgqueuer.add_failure(failures jsonb, failure jsonb) RETURNS jsonb
@@ -1070,3 +1095,237 @@ CREATE FUNCTION pgqueuer.enqueue(
 
 COMMENT ON FUNCTION pgqueuer.enqueue IS
     'Enqueues a job: pgqueuer.enqueue(''send_welcome'', ''{"user_id": 42}'', delay => ''5 min''). Returns its id.';
+
+-- Enqueues the job of a slot.
+CREATE FUNCTION pgqueuer.enqueue_slot(schedule pgqueuer.schedules, slot timestamptz) RETURNS bigint
+    LANGUAGE sql
+    SET timezone = 'UTC'
+    AS $$
+        SELECT added.id
+        FROM (SELECT schedule.kind AS kind) AS wanted
+        LEFT JOIN pgqueuer.kinds AS known ON known.kind = wanted.kind
+        CROSS JOIN LATERAL pgqueuer.enqueue_unique(
+            ARRAY[wanted.kind],
+            ARRAY[coalesce(schedule.priority, known.priority, 0)::smallint],
+            ARRAY[schedule.codec::text],
+            ARRAY[schedule.payload],
+            ARRAY[coalesce(schedule.headers, '{}') || jsonb_strip_nulls(jsonb_build_object(
+                'schedule', schedule.name,
+                'schedule-slot', slot,
+                'schedule-previous-slot', schedule.last_slot
+            ))],
+            ARRAY[NULL::float8],
+            ARRAY[NULL::timestamptz],
+            ARRAY[schedule.limit_key],
+            ARRAY[schedule.unique_key],
+            ARRAY[CASE WHEN schedule.unique_key IS NOT NULL THEN known.unique_seconds END],
+            ARRAY['skip']
+        ) AS added
+    $$;
+
+-- Carries out ticks: enqueues the job of a slot and moves the cursor on, both or neither. Several of
+-- one schedule come one after another, each by the revision that the one before has left.
+--
+-- slots: NULL to set the cursor only. faults: why there is no next one.
+--
+-- Does nothing for a schedule that another worker has at hand or was faster with, that was changed
+-- meanwhile or paused. So no worker waits for another, and there are no deadlocks.
+--
+-- Returns the slots that were dealt with, and their jobs; without one if the last job runs still.
+CREATE FUNCTION pgqueuer.tick(
+    names      text[],
+    revisions  bigint[],
+    slots      timestamptz[],
+    next_ticks timestamptz[],
+    faults     text[]
+) RETURNS TABLE (name text, slot timestamptz, id bigint)
+    LANGUAGE plpgsql
+    AS $$
+    #variable_conflict use_column
+    DECLARE
+        given      record;
+        schedule   pgqueuer.schedules;
+        job        bigint;
+        is_skipped boolean;
+    BEGIN
+        FOR given IN
+            SELECT *
+            FROM unnest(names, revisions, slots, next_ticks, faults) WITH ORDINALITY
+                AS given (name, revision, slot, next_tick, fault, ordinal)
+            ORDER BY given.ordinal
+        LOOP
+            SELECT * INTO schedule
+            FROM pgqueuer.schedules AS it
+            WHERE it.name = given.name AND it.revision = given.revision AND it.paused_at IS NULL
+            FOR UPDATE SKIP LOCKED;
+            CONTINUE WHEN NOT FOUND;
+            job := NULL;
+            is_skipped := given.slot IS NOT NULL AND schedule.in_force ->> 'overlap' = 'skip' AND EXISTS (
+                SELECT FROM pgqueuer.jobs AS it WHERE it.id = schedule.last_job AND it.state <> 'held'
+            );
+            IF given.slot IS NOT NULL AND NOT is_skipped THEN
+                job := pgqueuer.enqueue_slot(schedule, given.slot);
+            END IF;
+            UPDATE pgqueuer.schedules AS it
+            SET revision = it.revision + 1,
+                next_tick = given.next_tick,
+                fault = given.fault,
+                last_slot = CASE WHEN job IS NULL THEN it.last_slot ELSE given.slot END,
+                last_job = coalesce(job, it.last_job),
+                last_skipped = CASE WHEN is_skipped THEN given.slot ELSE it.last_skipped END
+            WHERE it.name = given.name;
+            IF given.slot IS NOT NULL THEN
+                name := given.name;
+                slot := given.slot;
+                id := job;
+                RETURN NEXT;
+            END IF;
+        END LOOP;
+    END
+    $$;
+
+-- Makes a schedule from SQL, or changes the one of this name: a trigger, psql, another language.
+--
+-- Whether the rule is one, the next worker that has the kind finds out; what is wrong with it is in
+-- the column fault then, and `pgq schedules` shows it.
+CREATE FUNCTION pgqueuer.schedule(
+    name     text,
+    kind     text,
+    rule     text,
+    args     jsonb   DEFAULT '{}',
+    zone     text    DEFAULT 'UTC',
+    missed   text    DEFAULT 'once',
+    overlap  text    DEFAULT 'allow',
+    priority integer DEFAULT NULL,
+    headers  jsonb   DEFAULT NULL
+) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+    #variable_conflict use_column
+    DECLARE
+        known record;
+    BEGIN
+        IF schedule.name IS NULL OR schedule.name !~ '^[^[:space:][:cntrl:]]{1,128}$' THEN
+            RAISE EXCEPTION 'pgqueuer: % is no name of a schedule', coalesce(quote_literal(schedule.name), 'NULL')
+                USING ERRCODE = 'invalid_parameter_value',
+                      HINT = 'It has 1 to 128 characters, without white space or control characters.';
+        END IF;
+        IF schedule.kind IS NULL OR char_length(schedule.kind) NOT BETWEEN 1 AND 128 THEN
+            RAISE EXCEPTION 'pgqueuer: schedule "%" has no kind of 1 to 128 characters', schedule.name
+                USING ERRCODE = 'invalid_parameter_value', HINT = 'Give the kind of a job.';
+        END IF;
+        IF jsonb_typeof(schedule.args) IS DISTINCT FROM 'object' THEN
+            RAISE EXCEPTION 'pgqueuer: args of schedule "%" is %, not an object',
+                schedule.name, coalesce(jsonb_typeof(schedule.args), 'NULL')
+                USING ERRCODE = 'invalid_parameter_value',
+                      HINT = 'Write each argument by its name: {"user_id": 42}.';
+        END IF;
+        IF schedule.rule IS NULL OR schedule.zone IS NULL OR schedule.missed IS NULL
+            OR schedule.missed !~ '^(skip|once|all( up to [0-9]{1,4})?)$'
+            OR schedule.overlap IS NULL OR schedule.overlap NOT IN ('skip', 'allow')
+        THEN
+            RAISE EXCEPTION 'pgqueuer: schedule "%" has rule %, zone %, missed %, overlap %', schedule.name,
+                coalesce(quote_literal(schedule.rule), 'NULL'), coalesce(quote_literal(schedule.zone), 'NULL'),
+                coalesce(quote_literal(schedule.missed), 'NULL'), coalesce(quote_literal(schedule.overlap), 'NULL')
+                USING ERRCODE = 'invalid_parameter_value',
+                      HINT = 'A rule is ''0 9 * * *'' or ''every 90s''; missed is skip, once, all or all up '
+                          'to 24; overlap is skip or allow.';
+        END IF;
+        IF schedule.priority NOT BETWEEN -32768 AND 32767 THEN
+            RAISE EXCEPTION 'pgqueuer: priority % of schedule "%" is out of range, from -32768 to 32767',
+                schedule.priority, schedule.name
+                USING ERRCODE = 'invalid_parameter_value';
+        END IF;
+        IF schedule.headers IS NOT NULL AND (
+            jsonb_typeof(schedule.headers) <> 'object'
+            OR jsonb_path_exists(schedule.headers, 'strict $.* ? (@.type() != "string")', '{}', true)
+        ) THEN
+            RAISE EXCEPTION 'pgqueuer: headers of schedule "%" are not an object of texts', schedule.name
+                USING ERRCODE = 'invalid_parameter_value', HINT = 'Write them as {"tenant": "acme"}.';
+        END IF;
+        SELECT * INTO known FROM pgqueuer.kinds AS it WHERE it.kind = schedule.kind;
+        INSERT INTO pgqueuer.schedules AS it
+            (name, kind, of_hand, priority, codec, payload, headers, limit_key, unique_key)
+        VALUES (
+            schedule.name,
+            schedule.kind,
+            jsonb_build_object(
+                'rule', schedule.rule, 'zone', schedule.zone, 'missed', schedule.missed,
+                'overlap', schedule.overlap
+            ),
+            schedule.priority,
+            'json',
+            convert_to(schedule.args::text, 'UTF8'),
+            schedule.headers,
+            pgqueuer.key_of(schedule.args, known.limit_by),
+            CASE
+                WHEN known.unique_by IS NOT NULL
+                THEN coalesce(pgqueuer.key_of(schedule.args, known.unique_by), '[]')
+            END
+        )
+        ON CONFLICT (name) DO UPDATE
+        SET kind = excluded.kind,
+            of_hand = excluded.of_hand,
+            priority = excluded.priority,
+            codec = excluded.codec,
+            payload = excluded.payload,
+            headers = excluded.headers,
+            limit_key = excluded.limit_key,
+            unique_key = excluded.unique_key,
+            revision = it.revision + 1,
+            since = clock_timestamp(),
+            next_tick = NULL,
+            fault = NULL
+        WHERE it.of_code IS NULL;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'pgqueuer: schedule "%" is in the code', schedule.name
+                USING ERRCODE = 'duplicate_object', HINT = 'Change it with `pgq schedules set`, or take another name.';
+        END IF;
+    END
+    $$;
+
+COMMENT ON FUNCTION pgqueuer.schedule IS
+    'Makes a schedule, or changes it: pgqueuer.schedule(''report-7'', ''send_report'', ''0 9 * * *'', ''{"customer": 7}'').';
+
+-- Ticks no more, until it is resumed; slots that pass meanwhile are not missed. Whether that changed
+-- anything; NULL if there is no such schedule.
+CREATE FUNCTION pgqueuer.pause_schedule(name text, paused boolean DEFAULT true) RETURNS boolean
+    LANGUAGE sql
+    AS $$
+        WITH known AS (
+            SELECT it.paused_at FROM pgqueuer.schedules AS it WHERE it.name = pause_schedule.name FOR UPDATE
+        ),
+        changed AS (
+            UPDATE pgqueuer.schedules AS it
+            SET paused_at = CASE WHEN pause_schedule.paused THEN clock_timestamp() END,
+                revision = it.revision + 1,
+                since = clock_timestamp(),
+                next_tick = NULL
+            FROM known
+            WHERE it.name = pause_schedule.name
+              AND (known.paused_at IS NOT NULL) <> pause_schedule.paused
+            RETURNING 1
+        )
+        SELECT EXISTS (SELECT FROM changed) FROM known
+    $$;
+
+-- Enqueues its job now, besides its slots, whether it is paused or not. Returns the id; NULL if there
+-- is no such schedule.
+CREATE FUNCTION pgqueuer.run_schedule(name text) RETURNS bigint
+    LANGUAGE sql
+    AS $$
+        UPDATE pgqueuer.schedules AS it
+        SET last_job = pgqueuer.enqueue_slot(it, clock_timestamp())
+        WHERE it.name = run_schedule.name
+        RETURNING it.last_job
+    $$;
+
+-- Deletes a schedule; the jobs that it has enqueued stay. Whether there was one.
+CREATE FUNCTION pgqueuer.delete_schedule(name text) RETURNS boolean
+    LANGUAGE sql
+    AS $$
+        WITH deleted AS (
+            DELETE FROM pgqueuer.schedules AS it WHERE it.name = delete_schedule.name RETURNING 1
+        )
+        SELECT EXISTS (SELECT FROM deleted)
+    $$;

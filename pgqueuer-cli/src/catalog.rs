@@ -80,8 +80,8 @@ impl Catalog {
             .map(KnownJob::from)
             .collect();
         for schedule in pgq.list_schedules().await? {
-            if let Some(job) = jobs.iter_mut().find(|it| it.kind == schedule.kind) {
-                job.schedule = Some(schedule.rule);
+            if let Some(job) = jobs.iter_mut().find(|it| it.kind == schedule.name) {
+                job.schedule = Some(schedule.schedule.to_string());
             }
         }
         Ok(Self {
@@ -207,7 +207,7 @@ impl From<&JobDescriptor> for KnownJob {
             aliases: job.aliases.iter().copied().map(str::to_owned).collect(),
             queue: job.options.queue.to_owned(),
             priority: job.options.priority,
-            schedule: job.schedule.map(|it| it.to_string()),
+            schedule: job.schedule().map(|it| it.to_string()),
             arguments: (!is_silent).then(|| job.arguments.iter().map(argument).collect()),
             max_attempts: job.options.max_attempts,
             timeout: job

@@ -12,6 +12,7 @@ use crate::{
         jobs::JobsArgs,
         limits::LimitsArgs,
         pause::{PauseArgs, ResumeArgs},
+        schedules::SchedulesArgs,
         uninstall::UninstallArgs,
         worker::WorkerArgs,
     },
@@ -77,6 +78,7 @@ pub(crate) enum Command {
     Limits(LimitsArgs),
     Pause(PauseArgs),
     Resume(ResumeArgs),
+    Schedules(Box<SchedulesArgs>),
     Bench(BenchArgs),
 }
 

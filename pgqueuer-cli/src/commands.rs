@@ -5,6 +5,7 @@ pub(crate) mod enqueue;
 pub(crate) mod jobs;
 pub(crate) mod limits;
 pub(crate) mod pause;
+pub(crate) mod schedules;
 pub(crate) mod uninstall;
 pub(crate) mod worker;
 
@@ -41,6 +42,7 @@ pub(crate) async fn run(
         Command::Limits(args) => limits::run(&connect().await?, args, output).await,
         Command::Pause(args) => pause::pause(&connect().await?, args, output).await,
         Command::Resume(args) => pause::resume(&connect().await?, args, output).await,
+        Command::Schedules(args) => schedules::run(global, app, *args, output).await,
         Command::Bench(args) => bench::run(&connect().await?, args, output).await,
         Command::Enqueue(args) => enqueue::run(global, app, args, output).await,
     }

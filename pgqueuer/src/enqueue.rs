@@ -170,7 +170,12 @@ impl<J: Job> NewJob<J> {
     }
 
     /// Checks and encodes the job.
-    fn prepare(self) -> Result<Prepared> {
+    /// The priority, if it is not that of the kind.
+    pub(crate) fn own_priority(&self) -> Option<i16> {
+        self.priority
+    }
+
+    pub(crate) fn prepare(self) -> Result<Prepared> {
         validate_name("kind", J::KIND)?;
         let refused = |problem: String| {
             Error::config(format!("job `{}` was not enqueued: {problem}", J::KIND))

@@ -2,6 +2,9 @@
 
 mod jobs;
 mod limits;
+mod schedules;
+
+pub use schedules::ScheduleChange;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -16,7 +19,7 @@ use crate::{
     job::JobId,
     memory::MemoryStore,
     postgres::{Hosts, PostgresStore, SchemaName},
-    store::{Counts, JobRecord, KindRecord, MinuteRecord, ScheduleRecord, Store},
+    store::{Counts, JobRecord, KindRecord, MinuteRecord, Store},
     worker::WorkerBuilder,
 };
 
@@ -263,15 +266,6 @@ impl PgQueuer {
     /// [`ErrorKind::Database`] or [`ErrorKind::Schema`].
     pub async fn list_kinds(&self) -> Result<Vec<KindRecord>> {
         self.store.list_kinds().await
-    }
-
-    /// The schedules, by the kind of job that they enqueue.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Database`] or [`ErrorKind::Schema`].
-    pub async fn list_schedules(&self) -> Result<Vec<ScheduleRecord>> {
-        self.store.list_schedules().await
     }
 
     /// The time, by the clock that decides when jobs are due.

@@ -45,7 +45,7 @@ pub use enqueue::{
     enqueue_many_unique,
 };
 pub use error::{BoxError, Error, ErrorKind, Result};
-pub use handle::PgQueuer;
+pub use handle::{PgQueuer, ScheduleChange};
 pub use job::{Argument, HandlerFuture, Job, JobId, Source};
 pub use key::{Key, KeyValue, MAX_KEY_BYTES};
 pub use limits::{LimitRecord, Limits, Rate, Scope, SetLimit};
@@ -58,9 +58,9 @@ pub use postgres::{Hosts, PostgresStore, SchemaName, ddl};
 pub use registry::JobDescriptor;
 pub use resources::{Inject, Requirement, State};
 pub use runtime::Report;
-pub use schedule::Schedule;
+pub use schedule::{Changes, Missed, Overlap, Schedule, Tick};
 pub use store::{
-    Cancelled, Counts, Failure, FailureReason, JobFilter, JobRecord, JobState, KindRecord,
+    Cancelled, Counts, Failure, FailureReason, JobFilter, JobRecord, JobState, KindRecord, LastJob,
     MinuteRecord, Requeue, Requeued, ScheduleRecord, Tally,
 };
 pub use tx::Tx;
@@ -78,7 +78,7 @@ pub fn linked_jobs() -> impl Iterator<Item = JobDescriptor> {
 /// What most programs need: `use pgqueuer::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Cancel, Context, Hold, Inject, Job, JobId, PgQueuer, Retry, Snooze, State, Tx, job,
+        Cancel, Context, Hold, Inject, Job, JobId, PgQueuer, Retry, Snooze, State, Tick, Tx, job,
         schedule,
     };
 }

@@ -8,6 +8,7 @@ mod claim;
 mod limits;
 mod minutes;
 mod operate;
+mod schedules;
 mod settle;
 mod state;
 mod unique;
@@ -27,11 +28,12 @@ use crate::{
     error::{Error, Result},
     job::JobId,
     limits::{LimitRecord, Limits, Scope, SetLimit},
+    schedule::Schedule,
     store::{
-        Bell, Cancelled, ClaimKey, ClaimRequest, Claimed, Counts, Crash, Disposition, Holds,
-        Horizon, JobFilter, JobRecord, JobToEnqueue, KindRecord, MinuteRecord, MinuteToAdd,
-        NextTick, Promotion, Requeue, Requeued, Ring, ScheduleRecord, ScheduleToStore, SessionId,
-        Settlement, Step, Store, Tended, Tick, Work,
+        Bell, Cancelled, ClaimKey, ClaimRequest, Claimed, Counts, Crash, Disposition, DueSchedules,
+        Holds, Horizon, JobFilter, JobRecord, JobToEnqueue, KindRecord, MinuteRecord, MinuteToAdd,
+        Promotion, Requeue, Requeued, Ring, ScheduleRecord, ScheduleToChange, ScheduleToMake,
+        SessionId, Settlement, Step, Store, Tended, TickToMake, Ticked, Work,
     },
     unique::{Enqueued, Unique},
 };
@@ -260,25 +262,49 @@ impl Store for MemoryStore {
         Ok(self.lock().forget_rates(limit, self.clock.now()))
     }
 
-    async fn store_schedules(&self, schedules: &[ScheduleToStore]) -> Result<()> {
-        self.lock().store_schedules(schedules);
-        Ok(())
+    async fn publish_schedules(
+        &self,
+        schedules: &[(String, Schedule)],
+    ) -> Result<Vec<(String, String)>> {
+        Ok(self.lock().publish_schedules(schedules, self.clock.now()))
     }
 
     async fn list_schedules(&self) -> Result<Vec<ScheduleRecord>> {
-        Ok(self.lock().list_schedules())
+        Ok(self.lock().list_schedules(self.clock.now()))
     }
 
-    async fn next_ticks(&self, kinds: &[&str]) -> Result<Vec<NextTick>> {
-        Ok(self.lock().next_ticks(kinds, self.clock.now()))
+    async fn due_schedules(&self, kinds: &[&str], declared: &[&str]) -> Result<DueSchedules> {
+        Ok(self.lock().due_schedules(kinds, declared, self.clock.now()))
     }
 
-    async fn tick(&self, tick: &Tick) -> Result<Option<JobId>> {
-        let enqueued = self.lock().tick(tick, self.clock.now());
-        if enqueued.is_some() {
-            self.ring();
-        }
-        Ok(enqueued)
+    async fn tick(&self, ticks: &[TickToMake]) -> Result<Vec<Ticked>> {
+        let ticked = self.lock().tick(ticks, self.clock.now());
+        self.ring();
+        Ok(ticked)
+    }
+
+    async fn create_schedule(&self, schedule: &ScheduleToMake) -> Result<bool> {
+        Ok(self.lock().create_schedule(schedule, self.clock.now()))
+    }
+
+    async fn change_schedule(&self, name: &str, change: &ScheduleToChange) -> Result<bool> {
+        Ok(self.lock().change_schedule(name, change, self.clock.now()))
+    }
+
+    async fn pause_schedule(&self, name: &str, is_paused: bool) -> Result<Option<bool>> {
+        Ok(self
+            .lock()
+            .pause_schedule(name, is_paused, self.clock.now()))
+    }
+
+    async fn run_schedule(&self, name: &str) -> Result<Option<JobId>> {
+        let id = self.lock().run_schedule(name, self.clock.now());
+        self.ring();
+        Ok(id)
+    }
+
+    async fn delete_schedule(&self, name: &str) -> Result<bool> {
+        Ok(self.lock().delete_schedule(name))
     }
 
     // Records are kept one by one, and forgotten one by one.

@@ -12,6 +12,7 @@ mod failure;
 mod gather;
 mod history;
 mod hosts;
+mod kinds;
 mod lanes;
 mod limits;
 mod lookout;

@@ -15,7 +15,7 @@ pub use crate::{
     payload::{Codec, FrameWriter, Payload},
     registry::JobDescriptor,
     resources::{Inject, Requirement},
-    schedule::Schedule,
+    schedule::{Changes, Missed, Overlap, Schedule},
     unique::UniqueFor,
 };
 

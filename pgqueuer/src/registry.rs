@@ -30,12 +30,11 @@ pub struct JobDescriptor {
     pub source: Source,
     /// See [`Job::ARGUMENTS`].
     pub arguments: &'static [Argument],
-    /// See [`Job::SCHEDULE`].
-    pub schedule: Option<Schedule>,
     /// See [`Job::UNIQUE_BY`].
     pub unique_by: &'static [&'static str],
     /// See [`Job::LIMIT_BY`].
     pub limit_by: &'static [&'static str],
+    schedule: fn() -> Option<Schedule>,
     requirements: fn() -> Vec<Requirement>,
     check: fn(&Payload) -> Result<()>,
     to_json: fn(&Payload) -> Result<serde_json::Value>,
@@ -63,9 +62,9 @@ impl JobDescriptor {
             options: J::OPTIONS,
             source: J::SOURCE,
             arguments: J::ARGUMENTS,
-            schedule: J::SCHEDULE,
             limit_by: J::LIMIT_BY,
             unique_by: J::UNIQUE_BY,
+            schedule: || J::SCHEDULE,
             requirements: J::requirements,
             check: |payload| payload.decode::<J>().map(drop),
             to_json: |payload| {
@@ -116,6 +115,12 @@ impl JobDescriptor {
     /// As [`check`](Self::check), and if the key is too long.
     pub fn unique_key(&self, payload: &Payload) -> Result<Option<String>> {
         (self.unique_key)(payload)
+    }
+
+    /// When its jobs are enqueued by themselves. See [`Job::SCHEDULE`].
+    #[must_use]
+    pub fn schedule(&self) -> Option<Schedule> {
+        (self.schedule)()
     }
 
     /// Whether both describe the same type.

@@ -137,7 +137,7 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
         if store.publish_limits(&limits).await? {
             store.adopt().await?;
         }
-        scheduler::store_schedules(&*store, &registry).await
+        scheduler::publish(&*store, &registry).await
     };
     // Before the first result: a day whose records began elsewhere is not prepared any more.
     let preparing = upkeep::prepare(&*store);

@@ -24,12 +24,15 @@
 mod filter;
 mod minutes;
 mod records;
+mod schedules;
 mod types;
 
 pub use filter::{Cancelled, JobFilter, Requeue, Requeued, Step};
 pub use minutes::{MinuteRecord, MinuteToAdd, Tally, Tended};
-pub use records::{
-    Counts, JobRecord, JobState, KindRecord, NextTick, ScheduleRecord, ScheduleToStore, Tick,
+pub use records::{Counts, JobRecord, JobState, KindRecord};
+pub use schedules::{
+    DueSchedule, DueSchedules, LastJob, ScheduleRecord, ScheduleToChange, ScheduleToMake,
+    ScheduledJob, TickToMake, Ticked,
 };
 pub use types::{
     Attempted, Bound, ClaimKey, ClaimRequest, Claimed, ClaimedJob, Crash, Disposition, Ending,
@@ -46,6 +49,7 @@ use crate::{
     error::Result,
     job::JobId,
     limits::{LimitRecord, Limits, Scope, SetLimit},
+    schedule::Schedule,
     unique::{Enqueued, Unique},
 };
 
@@ -166,19 +170,41 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Deletes up to `limit` records of rates that say nothing any more.
     async fn forget_rates(&self, limit: u32) -> Result<u64>;
 
-    /// Adds schedules, and moves the next tick of those whose rule has changed. A
-    /// schedule that is already there keeps its next tick.
-    async fn store_schedules(&self, schedules: &[ScheduleToStore]) -> Result<()>;
+    /// Publishes the schedules that the code has, by their kinds, which are their names. One that is
+    /// there goes on where it was, unless it ticks at other times now; what was changed by hand
+    /// stays, unless the code says that it [yields](crate::Changes::Yield). Returns those whose names
+    /// other schedules have, with the kinds of these.
+    async fn publish_schedules(
+        &self,
+        schedules: &[(String, Schedule)],
+    ) -> Result<Vec<(String, String)>>;
 
-    /// The schedules, by kind.
+    /// The schedules, by name.
     async fn list_schedules(&self) -> Result<Vec<ScheduleRecord>>;
 
-    /// When these schedules tick next, soonest first, with the time now.
-    async fn next_ticks(&self, kinds: &[&str]) -> Result<Vec<NextTick>>;
+    /// The schedules of these kinds that are due; of those in the code only the `declared`.
+    async fn due_schedules(&self, kinds: &[&str], declared: &[&str]) -> Result<DueSchedules>;
 
-    /// Enqueues the job of a tick and moves the schedule on, both or neither. `None` if
-    /// another worker was faster.
-    async fn tick(&self, tick: &Tick) -> Result<Option<JobId>>;
+    /// Carries out ticks: enqueues the job of a slot and moves the schedule on, both or neither.
+    /// Passes by those that another worker was faster with. Returns the slots that were dealt with.
+    async fn tick(&self, ticks: &[TickToMake]) -> Result<Vec<Ticked>>;
+
+    /// Makes a schedule. `false` if there is one of this name.
+    async fn create_schedule(&self, schedule: &ScheduleToMake) -> Result<bool>;
+
+    /// Changes a schedule by hand. `false` if there is none of this name, of the kind of the new job,
+    /// or in the code.
+    async fn change_schedule(&self, name: &str, change: &ScheduleToChange) -> Result<bool>;
+
+    /// Pauses a schedule, or lets it go on with the slots that come. Returns whether that changed
+    /// anything; `None` if there is none.
+    async fn pause_schedule(&self, name: &str, is_paused: bool) -> Result<Option<bool>>;
+
+    /// Enqueues the job of a schedule now, besides its slots. `None` if there is none.
+    async fn run_schedule(&self, name: &str) -> Result<Option<JobId>>;
+
+    /// Deletes a schedule. `false` if there is none.
+    async fn delete_schedule(&self, name: &str) -> Result<bool>;
 
     /// Prepares the history for the days to come, or forgets a day whose records have all
     /// expired: one at a time. To be called until there is nothing to do. A store that does

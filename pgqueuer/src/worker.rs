@@ -166,7 +166,7 @@ impl WorkerBuilder {
             registry.refuse_transactions()?;
         }
         // A rule that does not parse should stop the start, not the first tick.
-        for schedule in registry.jobs().filter_map(|job| job.schedule) {
+        for schedule in registry.jobs().filter_map(JobDescriptor::schedule) {
             schedule.parse()?;
         }
         Ok(Worker {

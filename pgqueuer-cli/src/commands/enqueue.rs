@@ -64,8 +64,8 @@ pub(super) async fn run(
     args: EnqueueArgs,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
-    let payload = payload(&args)?;
-    let headers = headers(&args)?;
+    let payload = payload(&args.arguments)?;
+    let headers = headers(&args.headers)?;
     let database = Database::find(global)?;
     let built_in = match app {
         Some(app) => Some(Catalog::built_in(app, database.queue())?),
@@ -120,8 +120,8 @@ pub(super) async fn run(
 }
 
 /// The arguments as they were written, which must be an object.
-fn payload(args: &EnqueueArgs) -> Result<Payload, Failure> {
-    let mut text = args.arguments.clone();
+pub(super) fn payload(arguments: &str) -> Result<Payload, Failure> {
+    let mut text = arguments.to_owned();
     if text == "-" {
         text.clear();
         std::io::stdin()
@@ -151,14 +151,14 @@ fn payload(args: &EnqueueArgs) -> Result<Payload, Failure> {
     })
 }
 
-fn headers(args: &EnqueueArgs) -> Result<Headers, Failure> {
-    let size: usize = args.headers.iter().map(|(n, v)| n.len() + v.len()).sum();
+pub(super) fn headers(headers: &[(String, String)]) -> Result<Headers, Failure> {
+    let size: usize = headers.iter().map(|(n, v)| n.len() + v.len()).sum();
     if size > MAX_HEADER_BYTES {
         return Err(Failure::refused(format!(
             "the headers are {size} bytes, at most {MAX_HEADER_BYTES}"
         )));
     }
-    Ok(args.headers.iter().cloned().collect())
+    Ok(headers.iter().cloned().collect())
 }
 
 /// Refuses what no worker could run.
@@ -178,9 +178,14 @@ fn check(catalog: &Catalog, args: &EnqueueArgs, payload: &Payload) -> Result<(),
     if args.unchecked {
         return Ok(());
     }
-    let Some(job) = catalog.find(kind) else {
-        return Err(unknown_kind(catalog, kind));
-    };
+    match catalog.find(kind) {
+        Some(job) => check_arguments(job, payload),
+        None => Err(unknown_kind(catalog, kind)),
+    }
+}
+
+/// Refuses arguments that do not fit a job.
+pub(super) fn check_arguments(job: &KnownJob, payload: &Payload) -> Result<(), Failure> {
     check_names(job, payload)?;
     match job.descriptor.map(|it| it.check(payload)) {
         Some(Err(error)) => Err(Failure::refused(format!(
@@ -244,7 +249,7 @@ pub(super) fn parse_time(text: &str) -> Result<DateTime<Utc>, String> {
     }
 }
 
-fn parse_header(text: &str) -> Result<(String, String), String> {
+pub(super) fn parse_header(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("write it as name=value".to_owned()),

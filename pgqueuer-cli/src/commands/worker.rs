@@ -130,7 +130,7 @@ struct Jobs<'a>(&'a Worker);
 impl fmt::Display for Jobs<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let row = |job: &pgqueuer::JobDescriptor| {
-            let schedule = job.schedule.map(|it| it.to_string());
+            let schedule = job.schedule().map(|it| it.to_string());
             vec![
                 job.kind.to_owned(),
                 job.options.queue.to_owned(),

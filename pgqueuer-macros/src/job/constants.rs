@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 
 use super::{
     model::JobModel,
@@ -12,7 +12,7 @@ use super::{
     parse::Function,
     unique::Unique,
 };
-use crate::schedule::Schedule;
+use crate::schedule::{Missed, Schedule};
 
 /// The constants of `impl Job` that differ from their defaults.
 pub(super) fn of(function: &Function, model: &JobModel) -> TokenStream {
@@ -150,20 +150,31 @@ fn arguments(model: &JobModel) -> Option<TokenStream> {
 }
 
 fn schedule(schedule: &Schedule) -> TokenStream {
-    let schedule = match schedule {
-        Schedule::Cron { expression, zone } => {
-            let zone = zone
-                .as_ref()
-                .map_or_else(|| quote!("UTC"), ToTokens::to_token_stream);
-            quote!(Cron { expression: #expression, zone: #zone })
-        }
-        Schedule::Every(interval) => {
-            let interval = duration(*interval);
-            quote!(Every(#interval))
-        }
+    let private = quote!(::pgqueuer::__private);
+    let Schedule {
+        rule,
+        zone,
+        missed,
+        overlap,
+        changes,
+    } = schedule;
+    let zone = zone
+        .as_ref()
+        .map_or_else(|| quote!("UTC"), ToTokens::to_token_stream);
+    let missed = match missed {
+        Missed::Skip => quote!(Skip),
+        Missed::Once => quote!(Once),
+        Missed::All(up_to) => quote!(All { up_to: #up_to }),
     };
+    let (overlap, changes) = (format_ident!("{overlap}"), format_ident!("{changes}"));
     quote_spanned! {Span::mixed_site()=>
-        const SCHEDULE: ::core::option::Option<::pgqueuer::__private::Schedule> =
-            ::core::option::Option::Some(::pgqueuer::__private::Schedule::#schedule);
+        const SCHEDULE: ::core::option::Option<#private::Schedule> =
+            ::core::option::Option::Some(#private::Schedule::declared(
+                #rule,
+                #zone,
+                #private::Missed::#missed,
+                #private::Overlap::#overlap,
+                #private::Changes::#changes,
+            ));
     }
 }

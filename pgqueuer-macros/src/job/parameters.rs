@@ -179,17 +179,17 @@ pub(super) fn check_names(parameters: &[Parameter], errors: &mut Errors) {
 /// Whether the type says that it does not belong to the payload.
 pub(super) fn is_injected(ty: &Type) -> bool {
     match ungrouped(ty) {
-        Type::Reference(reference) => is_context(&reference.elem) || is_tx(&reference.elem),
-        owned => is_state(owned) || is_context(owned) || is_tx(owned),
+        Type::Reference(reference) => is_plain_injected(&reference.elem),
+        owned => is_state(owned) || is_plain_injected(owned),
     }
+}
+
+fn is_plain_injected(ty: &Type) -> bool {
+    ["Context", "Tick", "Tx"].iter().any(|it| is_plain(ty, it))
 }
 
 fn is_context(ty: &Type) -> bool {
     is_plain(ty, "Context")
-}
-
-fn is_tx(ty: &Type) -> bool {
-    is_plain(ty, "Tx")
 }
 
 fn is_plain(ty: &Type, name: &str) -> bool {

@@ -4,14 +4,14 @@ use std::{collections::BTreeMap, time::Duration};
 
 use chrono::{DateTime, Utc};
 
-use super::{limits::Rules, unique::Windows};
+use super::{limits::Rules, schedules, unique::Windows};
 use crate::{
     context::Headers,
     job::JobId,
     payload::Payload,
     store::{
         ClaimKey, Crash, Ending, Failure, FailureReason, JobRecord, JobState, JobToEnqueue,
-        KindRecord, RunAt, ScheduleRecord, SessionId, Tally,
+        KindRecord, RunAt, SessionId, Tally,
     },
 };
 
@@ -24,7 +24,7 @@ pub(super) struct Memory {
     pub(super) history: BTreeMap<JobId, FinishedJob>,
     pub(super) sessions: BTreeMap<SessionId, Session>,
     pub(super) kinds: BTreeMap<String, KindRecord>,
-    pub(super) schedules: BTreeMap<String, ScheduleRecord>,
+    pub(super) schedules: BTreeMap<String, schedules::Row>,
     /// By when the minute began, and the kind.
     pub(super) minutes: BTreeMap<(DateTime<Utc>, String), Tally>,
     pub(super) rules: Rules,

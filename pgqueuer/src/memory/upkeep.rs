@@ -7,9 +7,7 @@ use chrono::{DateTime, Utc};
 use super::state::{Live, Memory};
 use crate::{
     job::JobId,
-    store::{
-        Counts, JobRecord, KindRecord, NextTick, Promotion, ScheduleRecord, ScheduleToStore, Tick,
-    },
+    store::{Counts, JobRecord, KindRecord, Promotion},
 };
 
 impl Memory {
@@ -51,55 +49,6 @@ impl Memory {
 
     pub(super) fn list_kinds(&self) -> Vec<KindRecord> {
         self.kinds.values().cloned().collect()
-    }
-
-    pub(super) fn store_schedules(&mut self, schedules: &[ScheduleToStore]) {
-        for new in schedules {
-            let schedule =
-                self.schedules
-                    .entry(new.kind.clone())
-                    .or_insert_with(|| ScheduleRecord {
-                        kind: new.kind.clone(),
-                        rule: new.rule.clone(),
-                        next_tick: new.next_tick,
-                        last_tick: None,
-                    });
-            if schedule.rule != new.rule {
-                schedule.rule.clone_from(&new.rule);
-                schedule.next_tick = new.next_tick;
-            }
-        }
-    }
-
-    pub(super) fn list_schedules(&self) -> Vec<ScheduleRecord> {
-        self.schedules.values().cloned().collect()
-    }
-
-    pub(super) fn next_ticks(&self, kinds: &[&str], now: DateTime<Utc>) -> Vec<NextTick> {
-        let mut ticks: Vec<NextTick> = self
-            .schedules
-            .values()
-            .filter(|it| kinds.contains(&it.kind.as_str()))
-            .map(|it| NextTick {
-                kind: it.kind.clone(),
-                at: it.next_tick,
-                now,
-            })
-            .collect();
-        ticks.sort_by_key(|it| it.at);
-        ticks
-    }
-
-    pub(super) fn tick(&mut self, tick: &Tick, now: DateTime<Utc>) -> Option<JobId> {
-        let schedule = self.schedules.get_mut(tick.job.kind.as_ref())?;
-        if schedule.next_tick != tick.due {
-            return None;
-        }
-        schedule.last_tick = Some(tick.due);
-        schedule.next_tick = tick.next;
-        self.enqueue(std::slice::from_ref(&tick.job), now)
-            .first()
-            .copied()
     }
 
     pub(super) fn prune(&mut self, limit: u32, now: DateTime<Utc>) -> u64 {

@@ -1,5 +1,9 @@
 //! Rows to the types of the seam: the only place that names columns in Rust.
 
+mod schedules;
+
+pub(super) use schedules::{due_schedules, schedule, ticked};
+
 use std::{collections::BTreeMap, time::Duration};
 
 use chrono::{DateTime, Utc};
@@ -15,7 +19,7 @@ use crate::{
     payload::{Codec, Payload},
     store::{
         ClaimKey, ClaimedJob, Counts, Crash, Failure, JobRecord, JobState, KindRecord,
-        MinuteRecord, NextTick, Place, Promotion, ScheduleRecord, SessionId, Step, Tally, Tended,
+        MinuteRecord, Place, Promotion, SessionId, Step, Tally, Tended,
     },
     unique::Enqueued,
 };
@@ -238,23 +242,6 @@ pub(super) fn limit(row: &PgRow) -> sqlx::Result<LimitRecord> {
         limits,
         of_code,
         paused_at: row.try_get("paused_at")?,
-    })
-}
-
-pub(super) fn schedule(row: &PgRow) -> sqlx::Result<ScheduleRecord> {
-    Ok(ScheduleRecord {
-        kind: row.try_get("kind")?,
-        rule: row.try_get("rule")?,
-        next_tick: row.try_get("next_tick")?,
-        last_tick: row.try_get("last_tick")?,
-    })
-}
-
-pub(super) fn next_tick(row: &PgRow) -> sqlx::Result<NextTick> {
-    Ok(NextTick {
-        kind: row.try_get("kind")?,
-        at: row.try_get("next_tick")?,
-        now: row.try_get("now")?,
     })
 }
 

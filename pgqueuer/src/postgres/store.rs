@@ -7,18 +7,19 @@ use chrono::{DateTime, Utc};
 use sqlx::{Row as _, postgres::PgRow};
 
 use super::{
-    PostgresStore, bell, bell::PostgresBell, claim, enqueue, failed_to, history, limits, migrate,
-    operate, route::Route, rows, schedules, sessions, settle, upkeep, work::PostgresWork,
+    PostgresStore, bell, bell::PostgresBell, claim, enqueue, failed_to, history, kinds, limits,
+    migrate, operate, route::Route, rows, schedules, sessions, settle, upkeep, work::PostgresWork,
 };
 use crate::{
     error::{Error, Result},
     job::JobId,
     limits::{LimitRecord, Limits, Scope, SetLimit},
+    schedule::Schedule,
     store::{
-        Bell, Cancelled, ClaimKey, ClaimRequest, Claimed, Counts, Crash, Holds, Horizon, JobFilter,
-        JobRecord, JobToEnqueue, KindRecord, MinuteRecord, MinuteToAdd, NextTick, Promotion,
-        Requeue, Requeued, ScheduleRecord, ScheduleToStore, SessionId, Settlement, Step, Store,
-        Tended, Tick, Work,
+        Bell, Cancelled, ClaimKey, ClaimRequest, Claimed, Counts, Crash, DueSchedules, Holds,
+        Horizon, JobFilter, JobRecord, JobToEnqueue, KindRecord, MinuteRecord, MinuteToAdd,
+        Promotion, Requeue, Requeued, ScheduleRecord, ScheduleToChange, ScheduleToMake, SessionId,
+        Settlement, Step, Store, Tended, TickToMake, Ticked, Work,
     },
     unique::{Enqueued, Unique},
 };
@@ -169,12 +170,12 @@ impl Store for PostgresStore {
     }
 
     async fn publish_kinds(&self, kinds: &[KindRecord]) -> Result<()> {
-        let publishing = schedules::publish_kinds(self.control(), &self.statements, kinds);
+        let publishing = kinds::publish(self.control(), &self.statements, kinds);
         self.moves.cut(publishing).await
     }
 
     async fn list_kinds(&self) -> Result<Vec<KindRecord>> {
-        schedules::list_kinds(&self.pool, &self.statements).await
+        kinds::list(&self.pool, &self.statements).await
     }
 
     async fn publish_limits(&self, limits: &[(Scope, Limits)]) -> Result<bool> {
@@ -204,23 +205,46 @@ impl Store for PostgresStore {
         self.moves.cut(forgetting).await
     }
 
-    async fn store_schedules(&self, schedules: &[ScheduleToStore]) -> Result<()> {
-        let storing = schedules::store_schedules(self.control(), &self.statements, schedules);
-        self.moves.cut(storing).await
+    async fn publish_schedules(
+        &self,
+        schedules: &[(String, Schedule)],
+    ) -> Result<Vec<(String, String)>> {
+        let publishing = schedules::publish(self.control(), &self.statements, schedules);
+        self.moves.cut(publishing).await
     }
 
     async fn list_schedules(&self) -> Result<Vec<ScheduleRecord>> {
-        schedules::list_schedules(&self.pool, &self.statements).await
+        schedules::list(&self.pool, &self.statements).await
     }
 
-    async fn next_ticks(&self, kinds: &[&str]) -> Result<Vec<NextTick>> {
-        let looking = schedules::next_ticks(self.control(), &self.statements, kinds);
+    async fn due_schedules(&self, kinds: &[&str], declared: &[&str]) -> Result<DueSchedules> {
+        let looking = schedules::due(self.control(), &self.statements, kinds, declared);
         self.moves.cut(looking).await
     }
 
-    async fn tick(&self, tick: &Tick) -> Result<Option<JobId>> {
-        let ticking = schedules::tick(self.control(), &self.statements, tick);
+    async fn tick(&self, ticks: &[TickToMake]) -> Result<Vec<Ticked>> {
+        let ticking = schedules::tick(self.control(), &self.statements, ticks);
         self.moves.cut(ticking).await
+    }
+
+    async fn create_schedule(&self, schedule: &ScheduleToMake) -> Result<bool> {
+        schedules::create(&self.pool, &self.statements, schedule).await
+    }
+
+    async fn change_schedule(&self, name: &str, change: &ScheduleToChange) -> Result<bool> {
+        schedules::change(&self.pool, &self.statements, name, change).await
+    }
+
+    async fn pause_schedule(&self, name: &str, is_paused: bool) -> Result<Option<bool>> {
+        schedules::pause(&self.pool, &self.statements, name, is_paused).await
+    }
+
+    async fn run_schedule(&self, name: &str) -> Result<Option<JobId>> {
+        schedules::run(&self.pool, &self.statements, name).await
+    }
+
+    async fn delete_schedule(&self, name: &str) -> Result<bool> {
+        schedules::delete(&self.pool, &self.statements, name).await
     }
 
     async fn tend_history(&self) -> Result<Tended> {

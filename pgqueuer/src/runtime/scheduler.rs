@@ -1,67 +1,80 @@
 //! The scheduler: enqueues the jobs of schedules when they tick.
 //!
-//! The next tick is a row in the store. Whoever moves it on enqueues the job, in one step, so
-//! that a tick is one job however many workers there are, and none is lost or repeated when
-//! one dies. The clock of the store says what is due; the rules are worked out here.
+//! The next slot of a schedule is a row in the store. Whoever moves it on enqueues the job, in one
+//! step, so that a slot is one job however many workers there are, and none is lost or repeated when
+//! one dies. The clock of the store says what is due; the rules are worked out here, where there is
+//! a calendar.
+//!
+//! A worker looks after the schedules whose kinds it has: if it enqueued the jobs of others, those
+//! would pile up as long as nobody runs them, instead of being [missed](crate::Missed).
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::{LONGEST_CALL, Patience, in_time};
 use crate::{
     error::{Chain, Error, Result},
-    payload::{Codec, Payload},
-    registry::{JobDescriptor, Registry},
-    schedule::Ticks,
-    store::{JobToEnqueue, NextTick, RunAt, ScheduleToStore, Store, Tick},
+    registry::Registry,
+    schedule::{Missed, Schedule},
+    store::{DueSchedule, Store, TickToMake},
 };
 
-/// The longest sleep: another worker may have changed a rule.
+/// The longest sleep: somebody may have made or changed a schedule.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// Makes the schedules of this worker known.
-pub(super) async fn store_schedules(store: &dyn Store, registry: &Registry) -> Result<()> {
-    let now = store.now().await?;
-    let mut schedules = Vec::new();
+pub(super) async fn publish(store: &dyn Store, registry: &Registry) -> Result<()> {
+    let mut schedules: Vec<(String, Schedule)> = Vec::new();
     for job in registry.jobs() {
-        if let Some(schedule) = job.schedule {
-            let next_tick = schedule.parse()?.next_after(now).ok_or_else(|| {
-                Error::config(format!(
-                    "the schedule of job `{}` never ticks again",
-                    job.kind
-                ))
+        if let Some(schedule) = job.schedule() {
+            schedule.parse().map_err(|problem| {
+                Error::config(format!("the schedule of job `{}` is refused", job.kind))
+                    .because(problem)
             })?;
-            schedules.push(ScheduleToStore {
-                kind: job.kind.to_owned(),
-                rule: schedule.to_string(),
-                next_tick,
-            });
+            schedules.push((job.kind.to_owned(), schedule));
         }
     }
-    if schedules.is_empty() {
-        return Ok(());
+    if !schedules.is_empty() {
+        let taken = store.publish_schedules(&schedules).await?;
+        if let Some((name, kind)) = taken.first() {
+            return Err(Error::config(format!(
+                "job `{name}` has a schedule in the code, and a schedule of that name was made at \
+                 run time, for jobs of kind `{kind}`; delete that (`pgq schedules delete {name}`), \
+                 or make it again by another name"
+            )));
+        }
     }
-    store.store_schedules(&schedules).await
+    let known: BTreeSet<&str> = registry.names().map(|(name, _)| name).collect();
+    for left in store.list_schedules().await? {
+        let is_declared = schedules.iter().any(|(name, _)| *name == left.name);
+        if left.of_code.is_some() && !is_declared && known.contains(left.kind.as_str()) {
+            warn!(
+                schedule = left.name,
+                "this schedule is no longer in the code of its job, and does not tick here; \
+                 `pgq schedules delete` removes it"
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Carries out ticks until told to stop.
 pub(super) async fn run(store: Arc<dyn Store>, registry: Arc<Registry>, stop: CancellationToken) {
-    let rules: HashMap<&str, (&JobDescriptor, Ticks)> = registry
-        .jobs()
-        // The worker did not start if a rule does not parse.
-        .filter_map(|job| Some((job.kind, (job, job.schedule?.parse().ok()?))))
-        .collect();
-    if rules.is_empty() {
-        return;
-    }
-    let kinds: Vec<&str> = rules.keys().copied().collect();
+    let kinds: Vec<&str> = registry.names().map(|(name, _)| name).collect();
+    let declared = registry.jobs().filter(|it| it.schedule().is_some());
+    let declared: Vec<&str> = declared.map(|it| it.kind).collect();
     let mut patience = Patience::default();
     while !stop.is_cancelled() {
-        let ticking = tick_all(&*store, &rules, &kinds);
+        let looking = look(&*store, &kinds, &declared);
         // A stop need not wait for the store: a tick is carried out or it is not.
-        let Some(result) = stop.run_until_cancelled(ticking).await else {
+        let Some(result) = stop.run_until_cancelled(looking).await else {
             return;
         };
         let wait = match result {
@@ -79,74 +92,101 @@ pub(super) async fn run(store: Arc<dyn Store>, registry: Arc<Registry>, stop: Ca
 }
 
 /// Carries out what is due. Returns how long until there may be more.
-async fn tick_all(
-    store: &dyn Store,
-    rules: &HashMap<&str, (&JobDescriptor, Ticks)>,
-    kinds: &[&str],
-) -> Result<Duration> {
-    let next_ticks = in_time(LONGEST_CALL, store.next_ticks(kinds)).await?;
-    if next_ticks.is_empty() {
-        // Somebody has deleted the rows. They are back when a worker starts.
-        return Ok(LONGEST_WAIT);
+async fn look(store: &dyn Store, kinds: &[&str], declared: &[&str]) -> Result<Duration> {
+    let began = Instant::now();
+    let found = in_time(LONGEST_CALL, store.due_schedules(kinds, declared)).await?;
+    let mut ticks: Vec<Vec<TickToMake>> = Vec::new();
+    for due in found.due {
+        ticks.push(plan(due, found.now));
     }
-    let mut failed = false;
-    for tick in next_ticks {
-        // Soonest first: the others are later still.
-        if tick.at > tick.now {
-            let wait = (tick.at - tick.now).to_std().unwrap_or_default();
-            return Ok(if failed {
-                LONGEST_WAIT
-            } else {
-                wait.min(LONGEST_WAIT)
-            });
+    // By name, so that two workers take them in the same order.
+    ticks.sort_by(|a, b| a[0].name.cmp(&b[0].name));
+    let next = ticks.iter().flatten().filter_map(|it| it.next_tick);
+    let next = next.filter(|it| *it > found.now).chain(found.soonest).min();
+    make(store, ticks).await?;
+    let wait = next.map_or(LONGEST_WAIT, |it| {
+        (it - found.now).to_std().unwrap_or_default()
+    });
+    Ok(wait.min(LONGEST_WAIT).saturating_sub(began.elapsed()))
+}
+
+/// What to do for one schedule: a tick for each slot that is to have a job, one after another, or
+/// none but to set the next slot. At least one.
+fn plan(due: DueSchedule, now: DateTime<Utc>) -> Vec<TickToMake> {
+    let DueSchedule {
+        name,
+        schedule,
+        revision,
+        next_tick,
+        after,
+    } = due;
+    let parsed = schedule.and_then(|it| Ok((it.parse().map_err(|it| it.to_string())?, it.missed)));
+    let (slots, next, fault) = match parsed {
+        Err(fault) => (Vec::new(), None, Some(fault)),
+        Ok((ticks, missed)) => {
+            let first = next_tick.or_else(|| ticks.next_after(after));
+            let slots = first.map_or_else(Vec::new, |it| ticks.due(it, now, missed));
+            if missed != Missed::Once && slots.is_empty() && next_tick.is_some() {
+                info!(schedule = name, "passed over slots that were missed");
+            }
+            let next = match first {
+                Some(first) if first > now => Some(first),
+                _ => ticks.next_after(now),
+            };
+            let fault = next.is_none().then(|| "it never ticks again".to_owned());
+            (slots, next, fault)
         }
-        if let Some((job, ticks)) = rules.get(tick.kind.as_str()) {
-            // One that fails must not keep the others from ticking.
-            if let Err(error) = carry_out(store, job, ticks, &tick).await {
-                warn!(error = %Chain(&error), job.kind, "failed to carry out a tick");
-                failed = true;
+    };
+    if let Some(fault) = &fault {
+        error!(schedule = name, fault, "this schedule does not tick");
+    }
+    let mut slots: Vec<Option<DateTime<Utc>>> = slots.into_iter().map(Some).collect();
+    if slots.is_empty() {
+        slots.push(None);
+    }
+    (revision..)
+        .zip(slots)
+        .map(|(revision, slot)| TickToMake {
+            name: name.clone(),
+            revision,
+            slot,
+            next_tick: next,
+            fault: fault.clone(),
+        })
+        .collect()
+}
+
+/// All in one call. If that fails, one by one: one that fails must not keep the others from ticking.
+async fn make(store: &dyn Store, ticks: Vec<Vec<TickToMake>>) -> Result<()> {
+    let all = ticks.concat();
+    if all.is_empty() {
+        return Ok(());
+    }
+    let Err(problem) = make_together(store, &all).await else {
+        return Ok(());
+    };
+    if ticks.len() == 1 {
+        return Err(problem);
+    }
+    for of_one in &ticks {
+        if let Err(error) = make_together(store, of_one).await {
+            warn!(error = %Chain(&error), schedule = of_one[0].name, "failed to carry out a tick");
+        }
+    }
+    Err(problem)
+}
+
+async fn make_together(store: &dyn Store, ticks: &[TickToMake]) -> Result<()> {
+    for ticked in in_time(LONGEST_CALL, store.tick(ticks)).await? {
+        match ticked.job {
+            Some(id) => {
+                info!(job.id = %id, schedule = ticked.name, slot = %ticked.slot, "a schedule ticked");
+            }
+            None => {
+                info!(schedule = ticked.name, slot = %ticked.slot,
+                    "a slot has no job, since the last one is unfinished");
             }
         }
     }
-    // All were due, and have moved on, or will be tried again in a while.
-    Ok(if failed { LONGEST_WAIT } else { Duration::ZERO })
-}
-
-async fn carry_out(
-    store: &dyn Store,
-    job: &JobDescriptor,
-    ticks: &Ticks,
-    due: &NextTick,
-) -> Result<()> {
-    // From now, not from the tick: what was missed becomes one late job.
-    let Some(next) = ticks.next_after(due.now) else {
-        return Err(Error::config(format!(
-            "the schedule of job `{}` never ticks again",
-            job.kind
-        )));
-    };
-    let tick = Tick {
-        due: due.at,
-        next,
-        job: JobToEnqueue {
-            limit_key: None,
-            kind: job.kind.into(),
-            priority: job.options.priority,
-            payload: no_arguments(),
-            headers: [("scheduled_for".to_owned(), due.at.to_rfc3339())].into(),
-            run_at: RunAt::Now,
-        },
-    };
-    if let Some(id) = in_time(LONGEST_CALL, store.tick(&tick)).await? {
-        info!(job.id = %id, job.kind, due = %due.at, "a schedule ticked");
-    }
     Ok(())
-}
-
-/// A scheduled job has nobody to give it arguments.
-fn no_arguments() -> Payload {
-    Payload {
-        codec: Codec::Json,
-        bytes: b"{}".to_vec(),
-    }
 }

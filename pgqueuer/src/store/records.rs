@@ -1,11 +1,11 @@
-//! Records: what a store keeps of jobs, kinds and schedules, as it is read and written.
+//! Records: what a store keeps of jobs and kinds, as it is read and written.
 
 use std::fmt;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::types::{Failure, JobToEnqueue};
+use super::types::Failure;
 use crate::{context::Headers, job::JobId, payload::Payload};
 
 /// What a worker publishes about one kind.
@@ -36,53 +36,6 @@ pub struct KindRecord {
     /// For how many milliseconds since they were enqueued; `None` for as long as they are
     /// unfinished.
     pub unique_millis: Option<i64>,
-}
-
-/// A schedule that a worker knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ScheduleToStore {
-    /// The kind of job that it enqueues; also its name.
-    pub kind: String,
-    /// Its rule, as text. A change of it moves the next tick.
-    pub rule: String,
-    /// The tick to begin with.
-    pub next_tick: DateTime<Utc>,
-}
-
-/// A schedule as the store has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ScheduleRecord {
-    /// The kind of job that it enqueues; also its name.
-    pub kind: String,
-    /// Its rule, as text.
-    pub rule: String,
-    /// When it ticks next.
-    pub next_tick: DateTime<Utc>,
-    /// When it last ticked.
-    pub last_tick: Option<DateTime<Utc>>,
-}
-
-/// When a schedule ticks next.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NextTick {
-    /// Which schedule.
-    pub kind: String,
-    /// The tick.
-    pub at: DateTime<Utc>,
-    /// The time now.
-    pub now: DateTime<Utc>,
-}
-
-/// One tick of a schedule, to be carried out once.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Tick {
-    /// The tick that is due. If the schedule is no longer there, another worker was
-    /// faster.
-    pub due: DateTime<Utc>,
-    /// Where the schedule goes on.
-    pub next: DateTime<Utc>,
-    /// What to enqueue. Its kind names the schedule.
-    pub job: JobToEnqueue,
 }
 
 /// Where a job is in its life.

@@ -14,7 +14,7 @@ use pgqueuer::{
 
 use super::{
     side::{Claiming, Settling, Side},
-    step::{End, KINDS, New, Step, When},
+    step::{End, KINDS, Step},
     view::{Claimed, Number, Reply},
 };
 use crate::support::LONG;
@@ -121,26 +121,26 @@ impl<'a> Pair<'a> {
             } => {
                 both!(self, side => side.publish(*kind, *max_attempts, *discards, *retains))?;
             }
-            Step::StoreSchedule { kind, rule, hour } => {
-                both!(self, side => side.store_schedule(*kind, *rule, *hour))?;
+            Step::PublishSchedule {
+                kind,
+                rule,
+                overlaps,
+            } => {
+                both!(self, side => side.publish_schedule(*kind, *rule, *overlaps))?;
             }
             Step::Tick {
                 kind,
-                due,
-                next,
-                priority,
+                revision,
+                slot,
             } => {
-                let new = New {
-                    kind: *kind,
-                    priority: *priority,
-                    when: When::Now,
-                    payload: *due,
-                    headers: *next,
-                };
-                let reply = both!(self, side => side.tick(&new, *due, *next))?;
-                if reply == Reply::Ticked(true) {
-                    self.jobs.push(KINDS[*kind]);
+                let reply = both!(self, side => side.tick(*kind, *revision, *slot))?;
+                if let Reply::Ticked(ticked) = reply {
+                    let enqueued = ticked.iter().filter(|it| it.1);
+                    self.jobs.extend(enqueued.map(|_| KINDS[*kind]));
                 }
+            }
+            Step::PauseSchedule { kind, paused } => {
+                drop(both!(self, side => side.pause_schedule(*kind, *paused))?);
             }
             Step::AddMinutes(minutes) => drop(both!(self, side => side.add_minutes(minutes))?),
             Step::ListMinutes(ago) => drop(both!(self, side => side.list_minutes(*ago))?),

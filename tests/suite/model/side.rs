@@ -4,17 +4,17 @@ use std::{collections::BTreeMap, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use pgqueuer::{
-    Codec, Headers, JobId, Payload, Result,
+    Codec, Headers, JobId, Overlap, Payload, Result, Schedule,
     store::{
         Bound, ClaimKey, ClaimRequest, ClaimedJob, Counts, Disposition, Failure, FailureReason,
-        Holds, JobRecord, JobToEnqueue, Look, MinuteToAdd, Place, RunAt, ScheduleToStore,
-        SessionId, Settlement, Store, Tally, Tick,
+        Holds, JobRecord, JobToEnqueue, Look, MinuteToAdd, Place, RunAt, ScheduleRecord, SessionId,
+        Settlement, Store, Tally, TickToMake,
     },
 };
 
 use super::{
     step::{HOUR, KINDS, Minutes, New, PRIORITIES, When},
-    view::{Claimed, Contents, Failed, Number, Record, Reply, hours},
+    view::{Claimed, Contents, Failed, Number, Record, Recurring, Reply, hours},
 };
 use crate::support::{LONG, kind_record};
 
@@ -207,25 +207,43 @@ impl<'a> Side<'a> {
         Ok(Reply::Done)
     }
 
-    pub(super) async fn store_schedule(&self, kind: usize, rule: u8, at: u8) -> Result<Reply> {
-        let schedule = ScheduleToStore {
-            kind: KINDS[kind].to_owned(),
-            rule: rule.to_string(),
-            next_tick: tick_time(at),
+    pub(super) async fn publish_schedule(
+        &self,
+        kind: usize,
+        rule: u8,
+        overlaps: bool,
+    ) -> Result<Reply> {
+        let rule = ["0 * * * *", "every 90s"][usize::from(rule)];
+        let overlap = if overlaps {
+            Overlap::Allow
+        } else {
+            Overlap::Skip
         };
-        self.store.store_schedules(&[schedule]).await?;
+        let schedule = Schedule::new(rule).overlap(overlap);
+        let schedule = (KINDS[kind].to_owned(), schedule);
+        self.store.publish_schedules(&[schedule]).await?;
         Ok(Reply::Done)
     }
 
-    pub(super) async fn tick(&mut self, new: &New, due: u8, next: u8) -> Result<Reply> {
-        let tick = Tick {
-            due: tick_time(due),
-            next: tick_time(next),
-            job: to_enqueue(new),
+    pub(super) async fn tick(&mut self, kind: usize, revision: u8, slot: u8) -> Result<Reply> {
+        let tick = TickToMake {
+            name: KINDS[kind].to_owned(),
+            revision: revision.into(),
+            slot: (slot > 0).then(|| tick_time(slot)),
+            next_tick: Some(tick_time(slot + 1)),
+            fault: None,
         };
-        let enqueued = self.store.tick(&tick).await?;
-        self.jobs.extend(enqueued);
-        Ok(Reply::Ticked(enqueued.is_some()))
+        let mut ticked = Vec::new();
+        for it in self.store.tick(&[tick]).await? {
+            self.jobs.extend(it.job);
+            ticked.push((it.slot, it.job.is_some()));
+        }
+        Ok(Reply::Ticked(ticked))
+    }
+
+    pub(super) async fn pause_schedule(&self, kind: usize, is_paused: bool) -> Result<Reply> {
+        let changed = self.store.pause_schedule(KINDS[kind], is_paused).await?;
+        Ok(Reply::Paused(changed))
     }
 
     pub(super) async fn add_minutes(&self, minutes: &[Minutes]) -> Result<Reply> {
@@ -270,14 +288,19 @@ impl<'a> Side<'a> {
             let found = self.store.get_job(*id).await?;
             jobs.push(found.map(|it| record(it, now)));
         }
-        let ticks = self.store.next_ticks(&KINDS).await?.into_iter();
-        let mut ticks: Vec<_> = ticks.map(|it| (it.kind, it.at)).collect();
-        ticks.sort();
+        let due = self.store.due_schedules(&KINDS, &KINDS).await?;
+        let number = |id: JobId| self.job(id);
+        let schedules = self.store.list_schedules().await?.into_iter();
         Ok(Contents {
             jobs,
             kinds: self.store.list_kinds().await?,
-            schedules: self.store.list_schedules().await?,
-            ticks,
+            schedules: schedules.map(|it| schedule(it, number)).collect(),
+            soonest: due.soonest,
+            due: due
+                .due
+                .into_iter()
+                .map(|it| (it.name, it.revision))
+                .collect(),
         })
     }
 
@@ -370,6 +393,19 @@ fn to_add(minutes: &Minutes) -> MinuteToAdd {
         session: SessionId(i64::from(minutes.session)),
         kind: KINDS[minutes.kind].to_owned(),
         tally: added,
+    }
+}
+
+fn schedule(record: ScheduleRecord, number: impl Fn(JobId) -> Number) -> Recurring {
+    Recurring {
+        name: record.name,
+        kind: record.kind,
+        schedule: record.schedule,
+        of_code: record.of_code,
+        is_paused: record.paused_at.is_some(),
+        next_tick: record.next_tick,
+        slots: [record.last_slot, record.last_skipped],
+        last_job: record.last_job.map(|it| (number(it.id), it.state)),
     }
 }
 

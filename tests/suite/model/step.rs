@@ -58,16 +58,19 @@ pub(super) enum Step {
         discards: bool,
         retains: bool,
     },
-    StoreSchedule {
+    PublishSchedule {
         kind: usize,
         rule: u8,
-        hour: u8,
+        overlaps: bool,
     },
     Tick {
         kind: usize,
-        due: u8,
-        next: u8,
-        priority: usize,
+        revision: u8,
+        slot: u8,
+    },
+    PauseSchedule {
+        kind: usize,
+        paused: bool,
     },
     AddMinutes(Vec<Minutes>),
     ListMinutes(u8),
@@ -132,8 +135,9 @@ fn step() -> impl Strategy<Value = Step> {
         (1, Just(Step::RequeueStranded).boxed()),
         (1, limit().prop_map(Step::Prune).boxed()),
         (2, publish().boxed()),
-        (1, store_schedule().boxed()),
-        (2, tick().boxed()),
+        (2, publish_schedule().boxed()),
+        (3, tick().boxed()),
+        (1, pause_schedule().boxed()),
         (1, vec(minutes(), 0..4).prop_map(Step::AddMinutes).boxed()),
         (1, (0..5_u8).prop_map(Step::ListMinutes).boxed()),
         (1, (0..5_u8).prop_map(Step::ForgetMinutes).boxed()),
@@ -242,21 +246,25 @@ fn publish() -> impl Strategy<Value = Step> {
     )
 }
 
-fn store_schedule() -> impl Strategy<Value = Step> {
-    (kind(), 0..2_u8, 0..3_u8).prop_map(|(kind, rule, hour)| Step::StoreSchedule {
+fn publish_schedule() -> impl Strategy<Value = Step> {
+    (kind(), 0..2_u8, any::<bool>()).prop_map(|(kind, rule, overlaps)| Step::PublishSchedule {
         kind,
         rule,
-        hour,
+        overlaps,
     })
 }
 
+/// With no slot, the next one is set.
 fn tick() -> impl Strategy<Value = Step> {
-    (kind(), 0..3_u8, 0..3_u8, 0..2_usize).prop_map(|(kind, due, next, priority)| Step::Tick {
+    (kind(), 0..4_u8, 0..3_u8).prop_map(|(kind, revision, slot)| Step::Tick {
         kind,
-        due,
-        next,
-        priority,
+        revision,
+        slot,
     })
+}
+
+fn pause_schedule() -> impl Strategy<Value = Step> {
+    (kind(), any::<bool>()).prop_map(|(kind, paused)| Step::PauseSchedule { kind, paused })
 }
 
 fn minutes() -> impl Strategy<Value = Minutes> {

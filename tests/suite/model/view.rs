@@ -3,8 +3,8 @@
 
 use chrono::{DateTime, Utc};
 use pgqueuer::{
-    Codec, Headers,
-    store::{Failure, FailureReason, JobState, KindRecord, ScheduleRecord, Tally},
+    Codec, Headers, Schedule,
+    store::{Failure, FailureReason, JobState, KindRecord, Tally},
 };
 
 /// Which job or session, counted from the first.
@@ -25,7 +25,9 @@ pub(super) enum Reply {
         count: u32,
         hours_to_next: Option<i64>,
     },
-    Ticked(bool),
+    /// Slots, and whether they have jobs.
+    Ticked(Vec<(DateTime<Utc>, bool)>),
+    Paused(Option<bool>),
     /// By hour and kind.
     Minutes(Vec<(i64, String, Tally)>),
     Failed(String),
@@ -49,9 +51,23 @@ pub(super) struct Claimed {
 pub(super) struct Contents {
     pub(super) jobs: Vec<Option<Record>>,
     pub(super) kinds: Vec<KindRecord>,
-    pub(super) schedules: Vec<ScheduleRecord>,
-    /// Kind and tick.
-    pub(super) ticks: Vec<(String, DateTime<Utc>)>,
+    pub(super) schedules: Vec<Recurring>,
+    pub(super) soonest: Option<DateTime<Utc>>,
+    /// Names and revisions.
+    pub(super) due: Vec<(String, i64)>,
+}
+
+#[derive(Debug, PartialEq)]
+pub(super) struct Recurring {
+    pub(super) name: String,
+    pub(super) kind: String,
+    pub(super) schedule: Schedule,
+    pub(super) of_code: Option<Schedule>,
+    pub(super) is_paused: bool,
+    pub(super) next_tick: Option<DateTime<Utc>>,
+    /// The last one that had a job, and the last one that had none.
+    pub(super) slots: [Option<DateTime<Utc>>; 2],
+    pub(super) last_job: Option<(Number, Option<JobState>)>,
 }
 
 #[derive(Debug, PartialEq)]

@@ -2,28 +2,51 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use pgqueuer::{
-    Context, PgQueuer, Report, State, job, schedule,
-    store::{JobState, ScheduleToStore},
+    Context, ErrorKind, Job, Missed, Overlap, PgQueuer, Schedule, ScheduleChange, State, Tick, job,
+    schedule,
+    store::{JobState, ScheduleRecord, TickToMake},
 };
 
 use super::{super::runtime_cases, Journal, Running, drain, worker};
 use crate::support::{eventually, seconds_from_now};
 
 runtime_cases! {
-    are_stored_when_a_worker_starts,
+    are_published_when_a_worker_starts,
     tick_once_however_many_workers_there_are,
-    make_one_late_job_of_many_missed_ticks,
-    tell_the_handler_for_when_it_was_meant,
+    make_one_late_job_of_many_missed_slots,
+    make_a_late_job_of_each_missed_slot,
+    make_no_job_of_missed_slots,
+    tell_the_handler_its_slot,
+    are_the_same_slot_in_every_attempt,
     go_on_ticking,
     wait_for_their_time,
     do_not_tick_in_a_drain_before_their_time,
+    do_not_overlap,
+    are_made_and_changed_while_a_worker_runs,
+    run_the_job_that_they_were_made_with,
+    refuse_what_is_no_schedule,
+    stop_at_a_fault_and_let_the_others_tick,
+    do_not_tick_when_they_are_gone_from_the_code,
+    keep_a_worker_from_starting_whose_name_is_taken,
+    run_at_once_by_hand,
+    tell_a_job_that_was_enqueued_by_hand_when,
 }
 
 #[schedule("0 4 * * *", tz = "Europe/Oslo", queue = "nightly")]
-async fn every_night(journal: State<Journal>, context: Context) {
-    journal.note(context.header("scheduled_for").unwrap_or_default());
+async fn every_night(journal: State<Journal>, tick: Tick) {
+    journal.note(tick.slot.to_rfc3339());
+}
+
+#[schedule("0 * * * *", missed = "all up to 24")]
+async fn every_hour(journal: State<Journal>, tick: Tick) {
+    journal.note(tick.slot.to_rfc3339());
+}
+
+#[schedule("0 * * * *", missed = "skip")]
+async fn when_awake(journal: State<Journal>) {
+    journal.note("tick");
 }
 
 #[schedule(every = "1s")]
@@ -31,92 +54,232 @@ async fn every_second(journal: State<Journal>) {
     journal.note("tick");
 }
 
+#[schedule(every = "1s", overlap = "skip")]
+async fn slowly(journal: State<Journal>, context: Context) {
+    journal.note("tick");
+    context.cancelled().await;
+}
+
+#[schedule(every = "1h", max_attempts = 2, backoff = "1ms")]
+async fn flaky(journal: State<Journal>, tick: Tick, context: &Context) -> Result<(), String> {
+    journal.note(format!("{} {:?}", tick.slot.to_rfc3339(), tick.schedule));
+    if context.attempt() == 1 {
+        return Err("once more".to_owned());
+    }
+    Ok(())
+}
+
+#[job]
+async fn report(customer: i64, journal: State<Journal>, tick: Tick) {
+    let previous = tick.previous.map(|it| it < tick.slot);
+    journal.note(format!(
+        "{customer} {:?} {previous:?} {}",
+        tick.schedule,
+        tick.late_by < LONG_AGO
+    ));
+}
+
+const LONG_AGO: TimeDelta = TimeDelta::minutes(5);
+
 #[job]
 async fn nothing() {}
 
-/// Moves the next tick of the schedule to this many seconds ago.
-async fn miss(pgq: &PgQueuer, kind: &str, seconds: i64) -> chrono::DateTime<chrono::Utc> {
-    let next_tick = seconds_from_now(&**pgq.store(), -seconds).await;
-    let rule = pgq.list_schedules().await.unwrap()[0].rule.clone();
-    let moved = ["moved", &rule].map(|rule| ScheduleToStore {
-        kind: kind.to_owned(),
-        rule: rule.to_owned(),
-        next_tick,
-    });
-    for schedule in moved {
-        pgq.store().store_schedules(&[schedule]).await.unwrap();
-    }
-    next_tick
+/// Lets the schedule be due since this many seconds ago, or for a slot in the past.
+async fn miss(pgq: &PgQueuer, kind: &str, slot: DateTime<Utc>) {
+    let due = pgq
+        .store()
+        .due_schedules(&[kind], &[kind])
+        .await
+        .unwrap()
+        .due;
+    let revision = match due.first() {
+        Some(due) => due.revision,
+        // Not due, so it has been reckoned, once.
+        None => 1,
+    };
+    let moved = TickToMake {
+        name: kind.to_owned(),
+        revision,
+        slot: None,
+        next_tick: Some(slot),
+        fault: None,
+    };
+    pgq.store().tick(&[moved]).await.unwrap();
+    assert_eq!(listed(pgq, kind).await.next_tick, Some(slot));
 }
 
-async fn store_every_night(pgq: &PgQueuer) {
-    drain(worker(pgq, &Journal::default()).register::<EveryNight>()).await;
+/// The slots of the last hours, so many of them: full hours in the past.
+async fn past_hours(pgq: &PgQueuer, count: i64) -> Vec<DateTime<Utc>> {
+    let now = pgq.now().await.unwrap().timestamp();
+    let last = now.div_euclid(3600);
+    let hour = |it: i64| DateTime::from_timestamp(it * 3600, 0).unwrap();
+    (last - count + 1..=last).map(hour).collect()
 }
 
-async fn are_stored_when_a_worker_starts(pgq: &PgQueuer) {
-    store_every_night(pgq).await;
+async fn listed(pgq: &PgQueuer, name: &str) -> ScheduleRecord {
+    let all = pgq.list_schedules().await.unwrap();
+    all.into_iter()
+        .find(|it| it.name == name)
+        .expect("it is listed")
+}
 
-    let stored = pgq.list_schedules().await.unwrap();
+async fn publish<J: Job>(pgq: &PgQueuer) {
+    let schedule = (J::KIND.to_owned(), J::SCHEDULE.expect("it has one"));
+    pgq.store().publish_schedules(&[schedule]).await.unwrap();
+}
 
-    let now = pgq.now().await.unwrap();
-    assert_eq!(stored.len(), 1);
-    assert_eq!(stored[0].kind, "every_night");
-    assert_eq!(stored[0].rule, "0 4 * * * (Europe/Oslo)");
-    assert_eq!(stored[0].last_tick, None);
-    assert!(now < stored[0].next_tick && stored[0].next_tick < now + TimeDelta::hours(26));
+async fn next_is_reckoned(pgq: &PgQueuer, name: &str) -> DateTime<Utc> {
+    eventually("the next slot is to come", async || {
+        let all = pgq.list_schedules().await.unwrap();
+        let next = all.into_iter().find(|it| it.name == name)?.next_tick?;
+        (next > pgq.now().await.unwrap()).then_some(next)
+    })
+    .await
+}
+
+async fn are_published_when_a_worker_starts(pgq: &PgQueuer) {
+    let journal = Journal::default();
+
+    let running = Running::start(worker(pgq, &journal).register::<EveryNight>());
+    let next = next_is_reckoned(pgq, "every_night").await;
+    running.stop().await;
+
+    let listed = listed(pgq, "every_night").await;
+    assert_eq!(listed.schedule.to_string(), "0 4 * * * (Europe/Oslo)");
+    assert_eq!(listed.of_code, EveryNight::SCHEDULE);
+    assert_eq!((listed.last_slot, listed.last_job), (None, None));
+    assert!(next < listed.now + TimeDelta::hours(26));
+    assert_eq!(listed.next_slots().next(), Some(next));
 }
 
 async fn tick_once_however_many_workers_there_are(pgq: &PgQueuer) {
     let journal = Journal::default();
-    store_every_night(pgq).await;
-    miss(pgq, "every_night", 60).await;
+    publish::<EveryNight>(pgq).await;
+    miss(
+        pgq,
+        "every_night",
+        seconds_from_now(&**pgq.store(), -60).await,
+    )
+    .await;
 
     let start = || Running::start(worker(pgq, &journal).register::<EveryNight>());
     let workers = [start(), start(), start()];
     journal.wait_for(1).await;
-    eventually("all schedulers have looked", async || {
-        let schedule = pgq.list_schedules().await.unwrap().remove(0);
-        (schedule.next_tick > pgq.now().await.unwrap()).then_some(())
-    })
-    .await;
+    next_is_reckoned(pgq, "every_night").await;
     let mut reports = Vec::new();
     for worker in workers {
         reports.push(worker.stop().await);
     }
 
-    let completed: u64 = reports.iter().map(|it: &Report| it.completed).sum();
+    let completed: u64 = reports
+        .iter()
+        .map(|it: &pgqueuer::Report| it.completed)
+        .sum();
     let waiting = pgq.count_jobs().await.unwrap().available;
     assert_eq!((completed, waiting, journal.lines().len()), (1, 0, 1));
 }
 
-async fn make_one_late_job_of_many_missed_ticks(pgq: &PgQueuer) {
+async fn make_one_late_job_of_many_missed_slots(pgq: &PgQueuer) {
     let journal = Journal::default();
-    store_every_night(pgq).await;
-    let week = 7 * 24 * 60 * 60;
-    miss(pgq, "every_night", week).await;
+    publish::<EveryNight>(pgq).await;
+    let week = TimeDelta::days(7);
+    let now = pgq.now().await.unwrap();
+    let first = EveryNight::SCHEDULE
+        .unwrap()
+        .next_after(now - week)
+        .unwrap()
+        .unwrap();
+    miss(pgq, "every_night", first).await;
 
     let running = Running::start(worker(pgq, &journal).register::<EveryNight>());
-    journal.wait_for(1).await;
+    let lines = journal.wait_for(1).await;
+    let next = next_is_reckoned(pgq, "every_night").await;
     let report = running.stop().await;
 
-    let schedule = pgq.list_schedules().await.unwrap().remove(0);
+    // For the last of them.
+    let last: DateTime<Utc> = lines[0].parse().unwrap();
+    assert!(last <= now && now - last < TimeDelta::hours(26), "{last}");
+    assert_eq!(
+        EveryNight::SCHEDULE.unwrap().next_after(last).unwrap(),
+        Some(next)
+    );
     assert_eq!(report.completed, 1);
-    assert!(schedule.next_tick > pgq.now().await.unwrap());
     assert_eq!(pgq.count_jobs().await.unwrap(), Default::default());
 }
 
-async fn tell_the_handler_for_when_it_was_meant(pgq: &PgQueuer) {
+async fn make_a_late_job_of_each_missed_slot(pgq: &PgQueuer) {
     let journal = Journal::default();
-    store_every_night(pgq).await;
-    let missed = miss(pgq, "every_night", 3600).await;
+    publish::<EveryHour>(pgq).await;
+    let hours = past_hours(pgq, 10).await;
+    miss(pgq, "every_hour", hours[0]).await;
+
+    let running = Running::start(worker(pgq, &journal).register::<EveryHour>().concurrency(1));
+    let lines = journal.wait_for(10).await;
+    next_is_reckoned(pgq, "every_hour").await;
+    let report = running.stop().await;
+
+    let expected: Vec<_> = hours.iter().map(DateTime::to_rfc3339).collect();
+    // Unless an hour began just now.
+    assert_eq!(lines[..10], expected);
+    assert!(report.completed <= 11, "{report:?}");
+}
+
+async fn make_no_job_of_missed_slots(pgq: &PgQueuer) {
+    let journal = Journal::default();
+    publish::<WhenAwake>(pgq).await;
+    let now = pgq.now().await.unwrap();
+    let hours = past_hours(pgq, 10).await;
+    miss(pgq, "when_awake", hours[0]).await;
+
+    let running = Running::start(worker(pgq, &journal).register::<WhenAwake>());
+    let next = next_is_reckoned(pgq, "when_awake").await;
+    running.stop().await;
+
+    // But for one that is less than a minute late.
+    let is_late = now - hours[9] > TimeDelta::seconds(50);
+    assert!(
+        !is_late || journal.lines().is_empty(),
+        "{:?}",
+        journal.lines()
+    );
+    assert!(next - hours[9] <= TimeDelta::hours(2));
+}
+
+async fn tell_the_handler_its_slot(pgq: &PgQueuer) {
+    let journal = Journal::default();
+    publish::<EveryNight>(pgq).await;
+    let missed = EveryNight::SCHEDULE.unwrap();
+    let missed = missed.next_after(pgq.now().await.unwrap() - TimeDelta::hours(25));
+    let mut missed = missed.unwrap().unwrap();
+    if missed + TimeDelta::hours(23) < pgq.now().await.unwrap() {
+        missed = EveryNight::SCHEDULE
+            .unwrap()
+            .next_after(missed)
+            .unwrap()
+            .unwrap();
+    }
+    miss(pgq, "every_night", missed).await;
 
     let running = Running::start(worker(pgq, &journal).register::<EveryNight>());
     let lines = journal.wait_for(1).await;
     running.stop().await;
 
     assert_eq!(lines, [missed.to_rfc3339()]);
-    let schedule = pgq.list_schedules().await.unwrap().remove(0);
-    assert_eq!(schedule.last_tick, Some(missed));
+    assert_eq!(listed(pgq, "every_night").await.last_slot, Some(missed));
+}
+
+async fn are_the_same_slot_in_every_attempt(pgq: &PgQueuer) {
+    let journal = Journal::default();
+    publish::<Flaky>(pgq).await;
+    let hour = past_hours(pgq, 1).await[0];
+    miss(pgq, "flaky", hour).await;
+
+    let running = Running::start(worker(pgq, &journal).register::<Flaky>());
+    let lines = journal.wait_for(2).await;
+    running.stop().await;
+
+    let expected = format!("{} Some(\"flaky\")", hour.to_rfc3339());
+    assert_eq!(lines, [expected.clone(), expected]);
 }
 
 async fn go_on_ticking(pgq: &PgQueuer) {
@@ -144,7 +307,7 @@ async fn wait_for_their_time(pgq: &PgQueuer) {
     let worker = worker(pgq, &journal).register::<EveryNight>();
 
     let running = Running::start(worker.register::<Nothing>());
-    let id = pgqueuer::Job::enqueue(Nothing {}, pgq).await.unwrap();
+    let id = Nothing {}.enqueue(pgq).await.unwrap();
     eventually("the worker is at work", async || {
         let state = pgq.get_job(id).await.unwrap().unwrap().state;
         (state == JobState::Completed).then_some(())
@@ -160,6 +323,252 @@ async fn do_not_tick_in_a_drain_before_their_time(pgq: &PgQueuer) {
 
     let report = drain(worker(pgq, &journal).register::<EveryNight>()).await;
 
-    assert_eq!(report, Report::default());
+    assert_eq!(report, pgqueuer::Report::default());
     assert_eq!(pgq.count_jobs().await.unwrap(), Default::default());
+}
+
+async fn do_not_overlap(pgq: &PgQueuer) {
+    let journal = Journal::default();
+
+    let running = Running::start(worker(pgq, &journal).register::<Slowly>());
+    journal.wait_for(1).await;
+    let first = listed(pgq, "slowly").await.last_slot;
+    eventually("two slots have no job", async || {
+        let skipped = listed(pgq, "slowly").await.last_skipped?;
+        (skipped - first? >= TimeDelta::seconds(2)).then_some(())
+    })
+    .await;
+    running.stop().await;
+
+    assert_eq!(journal.lines().len(), 1);
+    assert_eq!(listed(pgq, "slowly").await.last_slot, first);
+}
+
+async fn are_made_and_changed_while_a_worker_runs(pgq: &PgQueuer) {
+    let journal = Journal::default();
+    let running = Running::start(worker(pgq, &journal).register::<Report>());
+    let rarely = Schedule::new("0 0 1 1 *");
+    let job = |customer| Report { customer };
+
+    pgq.create_schedule("weekly", &rarely, job(7))
+        .await
+        .unwrap();
+    let again = pgq
+        .create_schedule("weekly", &rarely, job(7))
+        .await
+        .unwrap_err();
+    next_is_reckoned(pgq, "weekly").await;
+    let change = ScheduleChange::new()
+        .rule("every 1s")
+        .missed(Missed::ALL)
+        .job(job(8));
+    pgq.change_schedule("weekly", change).await.unwrap();
+    let lines = journal.wait_for(2).await;
+    assert!(pgq.pause_schedule("weekly").await.unwrap());
+    running.stop().await;
+
+    assert_eq!(again.kind(), ErrorKind::Conflict);
+    assert_eq!(
+        lines[..2],
+        [
+            "8 Some(\"weekly\") None true",
+            "8 Some(\"weekly\") Some(true) true"
+        ]
+    );
+    pgq.delete_schedule("weekly").await.unwrap();
+    assert!(pgq.list_schedules().await.unwrap().is_empty());
+}
+
+async fn run_the_job_that_they_were_made_with(pgq: &PgQueuer) {
+    let job = Report { customer: 7 };
+    let options = job.options().priority(9).header("tenant", "acme");
+    let yearly = Schedule::new("0 0 1 1 *");
+    pgq.create_schedule_with("yearly", &yearly, options)
+        .await
+        .unwrap();
+
+    let id = pgq.run_schedule("yearly").await.unwrap();
+
+    let record = pgq.get_job(id).await.unwrap().unwrap();
+    assert_eq!((&*record.kind, record.priority), ("report", 9));
+    assert_eq!(record.headers["tenant"], "acme");
+    assert_eq!(
+        record.payload.unwrap().decode::<Report>().unwrap().customer,
+        7
+    );
+}
+
+async fn refuse_what_is_no_schedule(pgq: &PgQueuer) {
+    let job = || Report { customer: 7 };
+    let hourly = Schedule::new("0 * * * *");
+    pgq.create_schedule("hourly", &hourly, job()).await.unwrap();
+    let refusal = async |name: &str, schedule: Schedule| {
+        let refused = pgq
+            .create_schedule(name, &schedule, job())
+            .await
+            .unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Config);
+        pgqueuer_chain(&refused)
+    };
+
+    assert!(refusal("a b", hourly.clone()).await.contains("white space"));
+    assert!(
+        refusal("x", Schedule::new("61 * * * *"))
+            .await
+            .contains("has the minute `61`")
+    );
+    assert!(
+        refusal("x", Schedule::new("every day"))
+            .await
+            .contains("`every day` is not")
+    );
+    assert!(
+        refusal("x", hourly.clone().zone("Mars/Base"))
+            .await
+            .contains("`Mars/Base` is unknown")
+    );
+    let both = hourly.clone().missed(Missed::ALL).overlap(Overlap::Skip);
+    assert!(refusal("x", both).await.contains("choose one of them"));
+    let delayed = job().options().delay("5m");
+    assert!(
+        pgq.create_schedule_with("x", &hourly, delayed)
+            .await
+            .is_err()
+    );
+
+    for change in [
+        ScheduleChange::new().rule("* * *"),
+        ScheduleChange::new().zone("Mars/Base"),
+        ScheduleChange::new().job(Nothing {}),
+    ] {
+        let refused = pgq.change_schedule("hourly", change).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Config);
+    }
+    for unknown in [
+        pgq.change_schedule("x", ScheduleChange::new())
+            .await
+            .unwrap_err(),
+        pgq.pause_schedule("x").await.unwrap_err(),
+        pgq.run_schedule("x").await.unwrap_err(),
+        pgq.delete_schedule("x").await.unwrap_err(),
+        pgq.reset_schedule("x").await.unwrap_err(),
+        pgq.reset_schedule("hourly").await.unwrap_err(),
+    ] {
+        assert_eq!(unknown.kind(), ErrorKind::NotFound);
+    }
+    assert_eq!(listed(pgq, "hourly").await.schedule, hourly);
+}
+
+fn pgqueuer_chain(error: &pgqueuer::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+async fn stop_at_a_fault_and_let_the_others_tick(pgq: &PgQueuer) {
+    let journal = Journal::default();
+    let secondly = Schedule::new("every 1s");
+    pgq.create_schedule("good", &secondly, Report { customer: 7 })
+        .await
+        .unwrap();
+    pgq.create_schedule("bad", &secondly, Report { customer: 8 })
+        .await
+        .unwrap();
+    // As somebody with SQL might, whom nobody has told.
+    let rule = serde_json::json!({"rule": "61 * * * *"});
+    let serde_json::Value::Object(rule) = rule else {
+        unreachable!()
+    };
+    let by_hand = pgqueuer::store::ScheduleToChange {
+        settings: Some(rule),
+        job: None,
+    };
+    pgq.store().change_schedule("bad", &by_hand).await.unwrap();
+
+    let running = Running::start(worker(pgq, &journal).register::<Report>());
+    journal.wait_for(2).await;
+    let fault = listed(pgq, "bad").await.fault.expect("it is at fault");
+    assert!(fault.contains("has the minute `61`"), "{fault}");
+    assert!(journal.lines().iter().all(|it| it.starts_with("7 ")));
+    pgq.change_schedule("bad", ScheduleChange::new().rule("every 1s"))
+        .await
+        .unwrap();
+    eventually("it ticks", async || {
+        journal
+            .lines()
+            .iter()
+            .any(|it| it.starts_with("8 "))
+            .then_some(())
+    })
+    .await;
+    running.stop().await;
+}
+
+/// As it is after a deploy: the job is there, the schedule is not.
+async fn do_not_tick_when_they_are_gone_from_the_code(pgq: &PgQueuer) {
+    let journal = Journal::default();
+    let schedule = ("report".to_owned(), Schedule::new("every 1s"));
+    pgq.store().publish_schedules(&[schedule]).await.unwrap();
+    let alive = Schedule::new("every 1s");
+    pgq.create_schedule("alive", &alive, Report { customer: 7 })
+        .await
+        .unwrap();
+
+    let running = Running::start(worker(pgq, &journal).register::<Report>());
+    journal.wait_for(2).await;
+    running.stop().await;
+
+    let gone = listed(pgq, "report").await;
+    assert_eq!((gone.next_tick, gone.last_slot), (None, None));
+    assert!(gone.lag() > TimeDelta::zero());
+}
+
+async fn keep_a_worker_from_starting_whose_name_is_taken(pgq: &PgQueuer) {
+    let yearly = Schedule::new("0 0 1 1 *");
+    let other = Report { customer: 7 };
+    pgq.create_schedule("every_night", &yearly, other)
+        .await
+        .unwrap();
+
+    let worker = worker(pgq, &Journal::default()).register::<EveryNight>();
+    let refused = worker.build().unwrap().drain().await.unwrap_err();
+
+    assert_eq!(refused.kind(), ErrorKind::Config);
+    assert!(
+        refused
+            .to_string()
+            .contains("pgq schedules delete every_night"),
+        "{refused}"
+    );
+}
+
+async fn run_at_once_by_hand(pgq: &PgQueuer) {
+    let journal = Journal::default();
+    publish::<EveryNight>(pgq).await;
+    let before = pgq.now().await.unwrap();
+
+    let id = pgq.run_schedule("every_night").await.unwrap();
+    drain(worker(pgq, &journal).register::<EveryNight>()).await;
+
+    let slot: DateTime<Utc> = journal.lines()[0].parse().unwrap();
+    assert!(slot >= before - TimeDelta::seconds(1), "{slot}");
+    let listed = listed(pgq, "every_night").await;
+    let last = listed.last_job.unwrap();
+    assert_eq!(
+        (last.id, last.state, listed.last_slot),
+        (id, Some(JobState::Completed), None)
+    );
+}
+
+async fn tell_a_job_that_was_enqueued_by_hand_when(pgq: &PgQueuer) {
+    let journal = Journal::default();
+    Report { customer: 7 }.enqueue(pgq).await.unwrap();
+
+    drain(worker(pgq, &journal).register::<Report>()).await;
+
+    assert_eq!(journal.lines(), ["7 None None true"]);
 }
