@@ -2,7 +2,8 @@
 //!
 //! [`conformance`] says what a store and the runtime on top of it must do, and runs each
 //! case on both stores; [`model`] compares the two step by step. [`processes`] stops and kills
-//! real workers, `chaos` does so at random, `limits` tries to pass limits so, `crash` crashes the server, `faults` has its other
+//! real workers, `chaos` does so at random, `limits` tries to
+//! pass limits so, `schedules` looks for slots without a job, `crash` crashes the server, `faults` has its other
 //! faults, [`cli`] runs the commands, [`any_call`] calls the SQL function with whatever there is,
 //! [`seeds`] tries what the fuzzers begin with, and [`ui`] has what the attributes refuse.
 //! [`backend`] makes a fresh queue for each case, [`support`] has the helpers, which return data:
@@ -24,6 +25,8 @@ mod faults;
 mod limits;
 mod model;
 mod processes;
+#[cfg(unix)]
+mod schedules;
 mod seeds;
 mod support;
 mod ui;

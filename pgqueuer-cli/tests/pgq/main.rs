@@ -6,5 +6,6 @@ mod bench;
 mod connecting;
 mod jobs;
 mod operate;
+mod schedules;
 mod schema;
 mod support;

@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use pgqueuer::{
-    Backoff, Codec, Job, JobOptions, OnFailure, Rate, Schedule, UniqueFor, job, schedule,
+    Backoff, Changes, Codec, Job, JobOptions, Missed, OnFailure, Overlap, Rate, Schedule, Tick, UniqueFor,
+    job, schedule,
 };
 
 #[job(
@@ -77,14 +78,31 @@ async fn once(first: Option<u8>, second: String) {
 #[job()]
 async fn nothing() {}
 
-#[schedule("0 0 9 * * 1-5", tz = "Europe/Oslo", name = "office", queue = "mail")]
+#[schedule(
+    "0 0 9 * * 1-5",
+    tz = "Europe/Oslo",
+    name = "office",
+    queue = "mail",
+    missed = "skip",
+    overlap = "skip"
+)]
 async fn hours() {}
 
-#[schedule("@daily")]
+#[schedule("@daily", missed = "all up to 24", overlap = "allow", changes = "yield")]
 async fn daily() {}
 
-#[schedule(every = "1h 30m", max_attempts = 1, concurrency = 1)]
-async fn often() {}
+#[schedule(every = "1h 30m", max_attempts = 1, concurrency = 1, missed = "all")]
+async fn often(tick: Tick) {
+    let _ = tick;
+}
+
+#[job]
+async fn of_any_schedule(customer: i64, tick: pgqueuer::Tick) {
+    let _ = (customer, tick);
+}
+
+#[schedule("0 22-6 * * FRI-MON", missed = "once", changes = "keep")]
+async fn at_night() {}
 
 fn main() {
     assert_eq!(SendWelcome::KIND, "send-welcome");
@@ -160,23 +178,28 @@ fn main() {
     assert_eq!(Hours::KIND, "office");
     assert_eq!(
         Hours::SCHEDULE,
-        Some(Schedule::Cron {
-            expression: "0 0 9 * * 1-5",
-            zone: "Europe/Oslo"
-        })
+        Some(
+            Schedule::new("0 0 9 * * 1-5")
+                .zone("Europe/Oslo")
+                .missed(Missed::Skip)
+                .overlap(Overlap::Skip)
+        )
     );
     assert_eq!(
         Daily::SCHEDULE,
-        Some(Schedule::Cron {
-            expression: "@daily",
-            zone: "UTC"
+        Some(Schedule {
+            changes: Changes::Yield,
+            ..Schedule::new("@daily").missed(Missed::All { up_to: 24 })
         })
     );
     assert_eq!(
         Often::SCHEDULE,
-        Some(Schedule::Every(Duration::from_secs(5400)))
+        Some(Schedule::new("every 1h 30m").missed(Missed::ALL))
     );
     assert_eq!(Often::OPTIONS.max_attempts, 1);
+    assert_eq!(Often::ARGUMENTS, []);
+    assert_eq!(OfAnySchedule::ARGUMENTS.len(), 1);
+    assert_eq!(AtNight::SCHEDULE, Some(Schedule::new("0 22-6 * * FRI-MON")));
 
     let payload = Plain {
         first: 1,

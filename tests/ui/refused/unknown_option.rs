@@ -9,7 +9,7 @@ async fn unique() {}
 #[job(rate(limit = "100/s", by = customer))]
 async fn rated() {}
 
-#[schedule("0 * * * *", missed = "once")]
+#[schedule("0 * * * *", anchor = "noon")]
 async fn hourly() {}
 
 #[job(every = "30s")]
