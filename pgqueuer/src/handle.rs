@@ -142,8 +142,36 @@ impl PgQueuer {
     /// one on PostgreSQL does; the same suite of tests holds for both.
     #[must_use]
     pub fn in_memory() -> Self {
+        Self::on_memory(MemoryStore::new())
+    }
+
+    /// The same, with a clock that shows this time now. It goes on with Tokio's, which a test can
+    /// pause and advance: so schedules, delays and retries are tested without waiting for them.
+    ///
+    /// ```
+    /// # use pgqueuer::prelude::*;
+    /// #[schedule("0 9 * * MON", tz = "Europe/Oslo")]
+    /// async fn weekly_report(tick: Tick) {
+    ///     assert_eq!(tick.slot.to_rfc3339(), "2026-03-30T07:00:00+00:00");
+    /// }
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(async {
+    /// // On Friday, before the clocks go forward.
+    /// let pgq = PgQueuer::in_memory_at("2026-03-27T12:00:00Z".parse().unwrap());
+    /// let worker = pgq.worker().build()?;
+    /// let until_monday = std::time::Duration::from_secs(3 * 24 * 60 * 60);
+    /// let _ = tokio::time::timeout(until_monday, worker.run()).await;
+    /// assert!(pgq.list_schedules().await?[0].last_job.is_some());
+    /// # Ok::<(), pgqueuer::Error>(()) }).unwrap();
+    /// ```
+    #[must_use]
+    pub fn in_memory_at(time: DateTime<Utc>) -> Self {
+        Self::on_memory(MemoryStore::starting_at(time))
+    }
+
+    fn on_memory(store: MemoryStore) -> Self {
         Self {
-            store: Arc::new(MemoryStore::new()),
+            store: Arc::new(store),
             postgres: None,
         }
     }

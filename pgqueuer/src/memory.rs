@@ -5,6 +5,7 @@
 //! live jobs at each step, which is fine for thousands of them.
 
 mod claim;
+mod clock;
 mod limits;
 mod minutes;
 mod operate;
@@ -21,7 +22,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
 use crate::{
@@ -37,6 +38,7 @@ use crate::{
     },
     unique::{Enqueued, Unique},
 };
+use clock::Clock;
 use state::Memory;
 
 /// Keeps jobs in the memory of this process, until it ends.
@@ -48,31 +50,20 @@ pub struct MemoryStore {
     clock: Arc<Clock>,
 }
 
-/// Wall time that moves with Tokio's clock, so that a test which pauses and advances that
-/// clock moves the store along.
-struct Clock {
-    started_at: DateTime<Utc>,
-    started: tokio::time::Instant,
-}
-
-impl Clock {
-    fn now(&self) -> DateTime<Utc> {
-        let passed = TimeDelta::from_std(self.started.elapsed()).unwrap_or(TimeDelta::MAX);
-        self.started_at + passed
-    }
-}
-
 impl MemoryStore {
     /// An empty store.
     #[must_use]
     pub fn new() -> Self {
+        Self::starting_at(Utc::now())
+    }
+
+    /// An empty store whose clock shows this now.
+    #[must_use]
+    pub fn starting_at(time: DateTime<Utc>) -> Self {
         Self {
             memory: Arc::default(),
             rings: Arc::new(watch::Sender::new(0)),
-            clock: Arc::new(Clock {
-                started_at: Utc::now(),
-                started: tokio::time::Instant::now(),
-            }),
+            clock: Arc::new(Clock::starting_at(time)),
         }
     }
 

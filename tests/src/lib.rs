@@ -1,5 +1,9 @@
-//! The guide, whose programs are compiled and run. The tests are in `suite/`.
+//! The guides, whose programs are compiled and run. The tests are in `suite/`.
 
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/guide.md")]
 struct Guide;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/schedules.md")]
+struct Schedules;

@@ -16,6 +16,7 @@ mod backend;
 #[cfg(unix)]
 mod chaos;
 mod cli;
+mod clocks;
 mod conformance;
 #[cfg(unix)]
 mod crash;

@@ -1,20 +1,22 @@
 //! One of the two stores, and what its ids are called on both sides.
 
+mod schedules;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use pgqueuer::{
-    Codec, Headers, JobId, Overlap, Payload, Result, Schedule,
+    Codec, Headers, JobId, Payload, Result,
     store::{
         Bound, ClaimKey, ClaimRequest, ClaimedJob, Counts, Disposition, Failure, FailureReason,
-        Holds, JobRecord, JobToEnqueue, Look, MinuteToAdd, Place, RunAt, ScheduleRecord, SessionId,
-        Settlement, Store, Tally, TickToMake,
+        Holds, JobRecord, JobToEnqueue, Look, MinuteToAdd, Place, RunAt, SessionId, Settlement,
+        Store, Tally,
     },
 };
 
 use super::{
     step::{HOUR, KINDS, Minutes, New, PRIORITIES, When},
-    view::{Claimed, Contents, Failed, Number, Record, Recurring, Reply, hours},
+    view::{Claimed, Contents, Failed, Number, Record, Reply, hours},
 };
 use crate::support::{LONG, kind_record};
 
@@ -207,45 +209,6 @@ impl<'a> Side<'a> {
         Ok(Reply::Done)
     }
 
-    pub(super) async fn publish_schedule(
-        &self,
-        kind: usize,
-        rule: u8,
-        overlaps: bool,
-    ) -> Result<Reply> {
-        let rule = ["0 * * * *", "every 90s"][usize::from(rule)];
-        let overlap = if overlaps {
-            Overlap::Allow
-        } else {
-            Overlap::Skip
-        };
-        let schedule = Schedule::new(rule).overlap(overlap);
-        let schedule = (KINDS[kind].to_owned(), schedule);
-        self.store.publish_schedules(&[schedule]).await?;
-        Ok(Reply::Done)
-    }
-
-    pub(super) async fn tick(&mut self, kind: usize, revision: u8, slot: u8) -> Result<Reply> {
-        let tick = TickToMake {
-            name: KINDS[kind].to_owned(),
-            revision: revision.into(),
-            slot: (slot > 0).then(|| tick_time(slot)),
-            next_tick: Some(tick_time(slot + 1)),
-            fault: None,
-        };
-        let mut ticked = Vec::new();
-        for it in self.store.tick(&[tick]).await? {
-            self.jobs.extend(it.job);
-            ticked.push((it.slot, it.job.is_some()));
-        }
-        Ok(Reply::Ticked(ticked))
-    }
-
-    pub(super) async fn pause_schedule(&self, kind: usize, is_paused: bool) -> Result<Reply> {
-        let changed = self.store.pause_schedule(KINDS[kind], is_paused).await?;
-        Ok(Reply::Paused(changed))
-    }
-
     pub(super) async fn add_minutes(&self, minutes: &[Minutes]) -> Result<Reply> {
         let minutes: Vec<MinuteToAdd> = minutes.iter().map(to_add).collect();
         self.store.add_minutes(&minutes).await?;
@@ -294,7 +257,7 @@ impl<'a> Side<'a> {
         Ok(Contents {
             jobs,
             kinds: self.store.list_kinds().await?,
-            schedules: schedules.map(|it| schedule(it, number)).collect(),
+            schedules: schedules.map(|it| schedules::view(it, number)).collect(),
             soonest: due.soonest,
             due: due
                 .due
@@ -394,23 +357,6 @@ fn to_add(minutes: &Minutes) -> MinuteToAdd {
         kind: KINDS[minutes.kind].to_owned(),
         tally: added,
     }
-}
-
-fn schedule(record: ScheduleRecord, number: impl Fn(JobId) -> Number) -> Recurring {
-    Recurring {
-        name: record.name,
-        kind: record.kind,
-        schedule: record.schedule,
-        of_code: record.of_code,
-        is_paused: record.paused_at.is_some(),
-        next_tick: record.next_tick,
-        slots: [record.last_slot, record.last_skipped],
-        last_job: record.last_job.map(|it| (number(it.id), it.state)),
-    }
-}
-
-fn tick_time(number: u8) -> DateTime<Utc> {
-    whole_seconds(1_800_000_000 + 60 * i64::from(number))
 }
 
 fn whole_seconds(seconds: i64) -> DateTime<Utc> {

@@ -13,7 +13,7 @@ use super::File;
 const LIBRARY: &str = "pgqueuer/src/";
 
 /// The files (or folders, with a slash) that are the domain.
-const DOMAIN: [&str; 11] = [
+const DOMAIN: [&str; 12] = [
     "backoff.rs",
     "config.rs",
     "context.rs",
@@ -25,6 +25,7 @@ const DOMAIN: [&str; 11] = [
     "payload/",
     "resources.rs",
     "schedule.rs",
+    "schedule/",
 ];
 
 /// Which files must not name which modules.
@@ -54,6 +55,9 @@ const ON_SPAWN: [&str; 4] = [
     "blocking.rs",
     "postgres/lookout.rs",
 ];
+
+/// Where the clock on the wall may be looked at: elsewhere, that of the store decides.
+const ON_CLOCK: [&str; 1] = ["memory.rs"];
 
 /// Where SQL may be: in the store, and where a benchmark asks the server about itself.
 const ON_SQL: [&str; 3] = [
@@ -98,6 +102,12 @@ fn check_library(file: &File, name: &str, problems: &mut Vec<String>) {
         if names(code, "sqlx") && !is_in(name, &ON_SQLX) {
             problems.push(format!(
                 "{place}: `sqlx` is named by the store on PostgreSQL only"
+            ));
+        }
+        let looks_at_clock = ["Utc::now", "Local::now", "SystemTime::now"];
+        if looks_at_clock.iter().any(|it| code.contains(it)) && !is_in(name, &ON_CLOCK) {
+            problems.push(format!(
+                "{place}: what time it is, the store says, whose clock all workers share"
             ));
         }
         if code.contains("tokio::spawn") && !is_in(name, &ON_SPAWN) {

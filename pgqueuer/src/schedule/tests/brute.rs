@@ -170,7 +170,7 @@ proptest! {
             let found = minutes.clone().find(|it| fields.is_slot(*it, zone));
             match found {
                 Some(found) => prop_assert_eq!(next, found, "{} in {} after {}", text, zone, after),
-                None => prop_assert!(next > minutes.last().unwrap(), "{} in {}: {}", text, zone, next),
+                None => prop_assert!(next > minutes.clone().next_back().unwrap(), "{} in {}: {}", text, zone, next),
             }
             after = next;
         }
