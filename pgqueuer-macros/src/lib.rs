@@ -47,6 +47,7 @@ use crate::job::Attribute;
 ///
 /// - `State<T>`, a resource that was given to the worker;
 /// - `Context` or `&Context`, what there is to know about the attempt;
+/// - `Tick`, the slot of the schedule that the job runs for; `Tx`, a transaction of its own;
 /// - `#[inject] name: T`, where `T` is a type that implements `pgqueuer::Inject`.
 ///
 /// # Options of the job
@@ -115,8 +116,8 @@ pub fn job(options: TokenStream, item: TokenStream) -> TokenStream {
 /// async fn look_for_mail(mailbox: State<Mailbox>) { … }
 /// ```
 ///
-/// However many workers there are, each tick enqueues one job. Ticks that are missed while no
-/// worker runs become one late job.
+/// The times at which it ticks are its slots, and each has one job, however many workers there are.
+/// `docs/schedules.md` has all about them.
 ///
 /// # When
 ///
@@ -124,15 +125,27 @@ pub fn job(options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// - A cron expression has five fields (minute, hour, day of month, month, day of week), or six
 ///   with the seconds first. Sunday is 0 or 7; if both days are restricted, either may match.
-///   `@hourly` and its like work. One that never comes (`0 0 31 2 *`) does not compile.
+///   `L`, `W`, `#` and `@hourly` and its like work. One that never comes (`0 0 31 2 *`) does not compile.
 /// - `tz = "Europe/Oslo"` is the IANA time zone that the expression is meant in. Default: `UTC`.
+///   A time that daylight saving skips comes right after the gap, and one that it repeats comes once;
+///   intervals (`*`, `/`) go on through both hours.
 /// - `every = "30s"` is an interval of whole seconds, at least 1 s, at most 10 years (`3650d`).
 ///   It counts from the Unix epoch: every `1h` is on the hour.
+///
+/// # Options of the schedule
+///
+/// | option | meaning | default |
+/// | --- | --- | --- |
+/// | `missed = "once"` | slots for which no worker was there have one late job, for the last of them; `"skip"`: none (but a slot less than a minute late is not missed); `"all"`: one each, at most 100, the last ones; `"all up to 24"`: up to 1,000 | `"once"` |
+/// | `overlap = "skip"` | a slot has no job while the job of the last one waits or runs; `"allow"`: it does | `"allow"` |
+/// | `changes = "keep"` | what was changed by hand holds until it is reset; `"yield"`: until a worker starts | `"keep"` |
 ///
 /// # The function
 ///
 /// As for [`macro@job`], whose options it takes as well, with one difference: all parameters are
-/// injected, for nobody is there to give arguments.
+/// injected, for nobody is there to give arguments. One may be a `Tick`: the slot, the one before it,
+/// and how late it is. (A job with arguments gets its schedules at run time, see
+/// `PgQueuer::create_schedule`.)
 #[proc_macro_attribute]
 pub fn schedule(options: TokenStream, item: TokenStream) -> TokenStream {
     job::transform(Attribute::Schedule, options.into(), item.into()).into()

@@ -1,5 +1,11 @@
 -- Removes what the migrations have made. The schema itself stays if there is anything of
 -- somebody else's in it.
+DROP FUNCTION IF EXISTS pgqueuer.delete_schedule;
+DROP FUNCTION IF EXISTS pgqueuer.run_schedule;
+DROP FUNCTION IF EXISTS pgqueuer.pause_schedule;
+DROP FUNCTION IF EXISTS pgqueuer.schedule;
+DROP FUNCTION IF EXISTS pgqueuer.tick;
+DROP FUNCTION IF EXISTS pgqueuer.enqueue_slot;
 DROP FUNCTION IF EXISTS pgqueuer.enqueue;
 DROP FUNCTION IF EXISTS pgqueuer.enqueue_unique;
 DROP FUNCTION IF EXISTS pgqueuer.key_of;
