@@ -1096,14 +1096,33 @@ CREATE FUNCTION pgqueuer.enqueue(
 COMMENT ON FUNCTION pgqueuer.enqueue IS
     'Enqueues a job: pgqueuer.enqueue(''send_welcome'', ''{"user_id": 42}'', delay => ''5 min''). Returns its id.';
 
--- Enqueues the job of a slot.
+-- Enqueues the job of a slot. Keys that are not given are made now: when the schedule was, perhaps no
+-- worker had published the kind.
 CREATE FUNCTION pgqueuer.enqueue_slot(schedule pgqueuer.schedules, slot timestamptz) RETURNS bigint
     LANGUAGE sql
     SET timezone = 'UTC'
     AS $$
         SELECT added.id
-        FROM (SELECT schedule.kind AS kind) AS wanted
+        FROM (
+            SELECT
+                schedule.kind AS kind,
+                CASE schedule.codec WHEN 'json' THEN convert_from(schedule.payload, 'UTF8')::jsonb END AS args
+        ) AS wanted
         LEFT JOIN pgqueuer.kinds AS known ON known.kind = wanted.kind
+        CROSS JOIN LATERAL (
+            SELECT
+                coalesce(
+                    schedule.limit_key,
+                    CASE WHEN wanted.args IS NOT NULL THEN pgqueuer.key_of(wanted.args, known.limit_by) END
+                ) AS limit_key,
+                coalesce(
+                    schedule.unique_key,
+                    CASE
+                        WHEN known.unique_by IS NOT NULL AND wanted.args IS NOT NULL
+                        THEN coalesce(pgqueuer.key_of(wanted.args, known.unique_by), '[]')
+                    END
+                ) AS unique_key
+        ) AS keys
         CROSS JOIN LATERAL pgqueuer.enqueue_unique(
             ARRAY[wanted.kind],
             ARRAY[coalesce(schedule.priority, known.priority, 0)::smallint],
@@ -1116,9 +1135,9 @@ CREATE FUNCTION pgqueuer.enqueue_slot(schedule pgqueuer.schedules, slot timestam
             ))],
             ARRAY[NULL::float8],
             ARRAY[NULL::timestamptz],
-            ARRAY[schedule.limit_key],
-            ARRAY[schedule.unique_key],
-            ARRAY[CASE WHEN schedule.unique_key IS NOT NULL THEN known.unique_seconds END],
+            ARRAY[keys.limit_key],
+            ARRAY[keys.unique_key],
+            ARRAY[CASE WHEN keys.unique_key IS NOT NULL THEN known.unique_seconds END],
             ARRAY['skip']
         ) AS added
     $$;
@@ -1147,6 +1166,7 @@ CREATE FUNCTION pgqueuer.tick(
         schedule   pgqueuer.schedules;
         job        bigint;
         is_skipped boolean;
+        failure    text;
     BEGIN
         FOR given IN
             SELECT *
@@ -1160,21 +1180,28 @@ CREATE FUNCTION pgqueuer.tick(
             FOR UPDATE SKIP LOCKED;
             CONTINUE WHEN NOT FOUND;
             job := NULL;
+            failure := NULL;
             is_skipped := given.slot IS NOT NULL AND schedule.in_force ->> 'overlap' = 'skip' AND EXISTS (
                 SELECT FROM pgqueuer.jobs AS it WHERE it.id = schedule.last_job AND it.state <> 'held'
             );
             IF given.slot IS NOT NULL AND NOT is_skipped THEN
-                job := pgqueuer.enqueue_slot(schedule, given.slot);
+                -- One that can never be enqueued must not be tried for ever, nor keep the others waiting.
+                BEGIN
+                    job := pgqueuer.enqueue_slot(schedule, given.slot);
+                EXCEPTION
+                    WHEN data_exception OR integrity_constraint_violation OR program_limit_exceeded THEN
+                        failure := SQLERRM;
+                END;
             END IF;
             UPDATE pgqueuer.schedules AS it
             SET revision = it.revision + 1,
-                next_tick = given.next_tick,
-                fault = given.fault,
+                next_tick = CASE WHEN failure IS NULL THEN given.next_tick END,
+                fault = coalesce(failure, given.fault),
                 last_slot = CASE WHEN job IS NULL THEN it.last_slot ELSE given.slot END,
                 last_job = coalesce(job, it.last_job),
                 last_skipped = CASE WHEN is_skipped THEN given.slot ELSE it.last_skipped END
             WHERE it.name = given.name;
-            IF given.slot IS NOT NULL THEN
+            IF given.slot IS NOT NULL AND failure IS NULL THEN
                 name := given.name;
                 slot := given.slot;
                 id := job;
@@ -1202,10 +1229,11 @@ CREATE FUNCTION pgqueuer.schedule(
     LANGUAGE plpgsql
     AS $$
     #variable_conflict use_column
-    DECLARE
-        known record;
     BEGIN
-        IF schedule.name IS NULL OR schedule.name !~ '^[^[:space:][:cntrl:]]{1,128}$' THEN
+        -- As for a kind.
+        IF schedule.name IS NULL OR char_length(schedule.name) NOT BETWEEN 1 AND 128 OR schedule.name ~
+            '[[:space:][:cntrl:]\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]'
+        THEN
             RAISE EXCEPTION 'pgqueuer: % is no name of a schedule', coalesce(quote_literal(schedule.name), 'NULL')
                 USING ERRCODE = 'invalid_parameter_value',
                       HINT = 'It has 1 to 128 characters, without white space or control characters.';
@@ -1243,9 +1271,19 @@ CREATE FUNCTION pgqueuer.schedule(
             RAISE EXCEPTION 'pgqueuer: headers of schedule "%" are not an object of texts', schedule.name
                 USING ERRCODE = 'invalid_parameter_value', HINT = 'Write them as {"tenant": "acme"}.';
         END IF;
-        SELECT * INTO known FROM pgqueuer.kinds AS it WHERE it.kind = schedule.kind;
-        INSERT INTO pgqueuer.schedules AS it
-            (name, kind, of_hand, priority, codec, payload, headers, limit_key, unique_key)
+        IF schedule.headers IS NOT NULL AND (
+            SELECT sum(octet_length(key) + octet_length(value)) > 65536
+            FROM jsonb_each_text(schedule.headers)
+        ) THEN
+            RAISE EXCEPTION 'pgqueuer: the headers of schedule "%" are over 65536 bytes', schedule.name
+                USING ERRCODE = 'invalid_parameter_value', HINT = 'Put large values into args.';
+        END IF;
+        IF octet_length(schedule.args::text) > 33554432 THEN
+            RAISE EXCEPTION 'pgqueuer: the args of schedule "%" are over 33554432 bytes', schedule.name
+                USING ERRCODE = 'invalid_parameter_value',
+                      HINT = 'Store the data elsewhere and give a reference to it.';
+        END IF;
+        INSERT INTO pgqueuer.schedules AS it (name, kind, of_hand, priority, codec, payload, headers)
         VALUES (
             schedule.name,
             schedule.kind,
@@ -1256,12 +1294,7 @@ CREATE FUNCTION pgqueuer.schedule(
             schedule.priority,
             'json',
             convert_to(schedule.args::text, 'UTF8'),
-            schedule.headers,
-            pgqueuer.key_of(schedule.args, known.limit_by),
-            CASE
-                WHEN known.unique_by IS NOT NULL
-                THEN coalesce(pgqueuer.key_of(schedule.args, known.unique_by), '[]')
-            END
+            schedule.headers
         )
         ON CONFLICT (name) DO UPDATE
         SET kind = excluded.kind,
@@ -1270,8 +1303,8 @@ CREATE FUNCTION pgqueuer.schedule(
             codec = excluded.codec,
             payload = excluded.payload,
             headers = excluded.headers,
-            limit_key = excluded.limit_key,
-            unique_key = excluded.unique_key,
+            limit_key = NULL,
+            unique_key = NULL,
             revision = it.revision + 1,
             since = clock_timestamp(),
             next_tick = NULL,

@@ -148,7 +148,7 @@ impl PgQueuer {
     /// The same, with a clock that shows this time now. It goes on with Tokio's, which a test can
     /// pause and advance: so schedules, delays and retries are tested without waiting for them.
     ///
-    /// ```
+    /// ```standalone_crate
     /// # use pgqueuer::prelude::*;
     /// #[schedule("0 9 * * MON", tz = "Europe/Oslo")]
     /// async fn weekly_report(tick: Tick) {

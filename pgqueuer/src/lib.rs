@@ -60,7 +60,7 @@ pub use resources::{Inject, Requirement, State};
 pub use runtime::Report;
 pub use schedule::{Changes, Missed, Overlap, Schedule, Tick};
 pub use store::{
-    Cancelled, Counts, Failure, FailureReason, JobFilter, JobRecord, JobState, KindRecord, LastJob,
+    Cancelled, Counts, Failure, FailureReason, JobFilter, JobRecord, JobState, KindRecord,
     MinuteRecord, Requeue, Requeued, ScheduleRecord, Tally,
 };
 pub use tx::Tx;

@@ -31,8 +31,8 @@ pub use filter::{Cancelled, JobFilter, Requeue, Requeued, Step};
 pub use minutes::{MinuteRecord, MinuteToAdd, Tally, Tended};
 pub use records::{Counts, JobRecord, JobState, KindRecord};
 pub use schedules::{
-    DueSchedule, DueSchedules, LastJob, ScheduleRecord, ScheduleToChange, ScheduleToMake,
-    ScheduledJob, TickToMake, Ticked,
+    DueSchedule, DueSchedules, ScheduleRecord, ScheduleToChange, ScheduleToMake, ScheduledJob,
+    TickToMake, Ticked,
 };
 pub use types::{
     Attempted, Bound, ClaimKey, ClaimRequest, Claimed, ClaimedJob, Crash, Disposition, Ending,

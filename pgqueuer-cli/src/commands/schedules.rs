@@ -49,6 +49,9 @@ enum SchedulesCommand {
         /// Another rule: `0 9 * * MON-FRI`, or `every 90s`.
         #[arg(long, value_name = "RULE")]
         rule: Option<String>,
+        /// Other arguments, as a JSON object; `-` reads them from standard input.
+        #[arg(long, value_name = "JSON")]
+        arguments: Option<String>,
         #[command(flatten)]
         options: Options,
     },
@@ -135,9 +138,7 @@ pub(super) async fn run(
         what,
     };
     match args.command.unwrap_or(SchedulesCommand::List) {
-        SchedulesCommand::List => {
-            output.result(&List::of(pgq.list_schedules().await?, built_in.as_ref()))
-        }
+        SchedulesCommand::List => output.result(&List::read(&pgq, built_in.as_ref()).await?),
         SchedulesCommand::Next { name, count } => {
             let schedule = find(&pgq, &name).await?;
             output.result(&Slots::of(&schedule, count.into()))
@@ -150,9 +151,17 @@ pub(super) async fn run(
         SchedulesCommand::Set {
             name,
             rule,
+            arguments,
             options,
         } => {
-            let change = change(rule, options)?;
+            let job = match arguments {
+                Some(arguments) => {
+                    let kind = find(&pgq, &name).await?.kind;
+                    Some(scheduled_job(&pgq, built_in, &kind, &arguments).await?)
+                }
+                None => None,
+            };
+            let change = change(rule, job, options)?;
             pgq.change_schedule(&name, change).await?;
             output.result(&done(&name, "changed"))
         }
@@ -193,18 +202,33 @@ async fn find(pgq: &PgQueuer, name: &str) -> Result<ScheduleRecord, Failure> {
 }
 
 /// Checks the arguments as `enqueue` does: by their types, or by their names.
+async fn scheduled_job(
+    pgq: &PgQueuer,
+    built_in: Option<Catalog>,
+    kind: &str,
+    arguments: &str,
+) -> Result<ScheduledJob, Failure> {
+    let catalog = match built_in {
+        Some(catalog) => catalog,
+        None => Catalog::published(pgq).await?,
+    };
+    let job = catalog.expect_kind(kind)?;
+    let payload = payload(arguments)?;
+    check_arguments(job, &payload)?;
+    Ok(ScheduledJob {
+        kind: kind.to_owned(),
+        limit_key: job.limit_key(&payload)?,
+        unique_key: job.unique(&payload)?.map(|it| it.key),
+        payload,
+    })
+}
+
 async fn create(
     pgq: &PgQueuer,
     built_in: Option<Catalog>,
     args: CreateArgs,
 ) -> Result<(), Failure> {
-    let catalog = match built_in {
-        Some(catalog) => catalog,
-        None => Catalog::published(pgq).await?,
-    };
-    let job = catalog.expect_kind(&args.kind)?;
-    let payload = payload(&args.arguments)?;
-    check_arguments(job, &payload)?;
+    let job = scheduled_job(pgq, built_in, &args.kind, &args.arguments).await?;
     let Options {
         tz,
         missed,
@@ -219,12 +243,7 @@ async fn create(
     let new = ScheduleToMake {
         name: args.name.clone(),
         schedule,
-        job: ScheduledJob {
-            kind: args.kind.clone(),
-            limit_key: job.limit_key(&payload)?,
-            unique_key: job.unique(&payload)?.map(|it| it.key),
-            payload,
-        },
+        job,
         priority: args.priority,
         headers: headers(&args.headers)?,
     };
@@ -249,18 +268,27 @@ fn check_name(name: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn change(rule: Option<String>, options: Options) -> Result<ScheduleChange, Failure> {
+fn change(
+    rule: Option<String>,
+    job: Option<ScheduledJob>,
+    options: Options,
+) -> Result<ScheduleChange, Failure> {
     let Options {
         tz,
         missed,
         overlap,
     } = options;
-    if rule.is_none() && tz.is_none() && missed.is_none() && overlap.is_none() {
+    let is_nothing = rule.is_none() && tz.is_none() && missed.is_none() && overlap.is_none();
+    if is_nothing && job.is_none() {
         return Err(Failure::usage(
-            "nothing is given to change; add `--rule`, `--tz`, `--missed` or `--overlap`",
+            "nothing is given to change; add `--rule`, `--arguments`, `--tz`, `--missed` or \
+             `--overlap`",
         ));
     }
     let mut change = ScheduleChange::new();
+    if let Some(job) = job {
+        change = change.scheduled_job(job);
+    }
     if let Some(rule) = rule {
         change = change.rule(rule);
     }

@@ -138,6 +138,10 @@ async fn schedules_are_changed_run_and_deleted() {
         schedule `weekly`: not paused
     "#]]);
 
+    let other = ["set", "weekly", "--arguments", r#"{"user_id": 8}"#];
+    assert_eq!(schedules(&database, &other).code, 0);
+    let misspelt = ["set", "weekly", "--arguments", r#"{"user": 8}"#];
+    assert_eq!(schedules(&database, &misspelt).code, 5);
     let id = schedules(&database, &["run", "weekly"]);
     assert_eq!(id.code, 0, "{}", id.stderr);
     let pgq = PgQueuer::new(database.pool.clone());
@@ -148,6 +152,7 @@ async fn schedules_are_changed_run_and_deleted() {
         .unwrap();
     assert_eq!((&*job.kind, job.priority), ("send_welcome", 3));
     assert_eq!(job.headers["schedule"], "weekly");
+    assert_eq!(job.payload.unwrap().bytes, br#"{"user_id": 8}"#);
     assert_eq!(listed(&database, "weekly")["last_outcome"], "available");
 
     schedules(&database, &["delete", "weekly"]).succeeds(&expect![[r#"
@@ -218,7 +223,7 @@ async fn what_is_no_schedule_is_refused() {
     schedules(&database, &["set", "weekly"]).fails(
         2,
         &expect![[r#"
-        error: nothing is given to change; add `--rule`, `--tz`, `--missed` or `--overlap`
+        error: nothing is given to change; add `--rule`, `--arguments`, `--tz`, `--missed` or `--overlap`
     "#]],
     );
     schedules(&database, &["set", "weekly", "--overlap", "skip"]).fails(2, &expect![[r#"

@@ -127,27 +127,39 @@ fn a_schedule_is_one_constant_more() {
 
     let cron = transform(
         Attribute::Schedule,
-        quote!("0 * * * *", tz = "Europe/Oslo"),
+        quote!("0 * * * *", tz = "Europe/Oslo", missed = "all up to 24"),
         function.clone(),
     );
-    let every = transform(Attribute::Schedule, quote!(every = "5m"), function);
+    let every = quote!(every = "5m", overlap = "skip", changes = "yield");
+    let every = transform(Attribute::Schedule, every, function);
 
-    for (expansion, schedule) in [
+    for (expansion, rule, zone, missed, overlap, changes) in [
         (
             cron,
-            quote!(Cron {
-                expression: "0 * * * *",
-                zone: "Europe/Oslo"
-            }),
+            "0 * * * *",
+            "Europe/Oslo",
+            quote!(All { up_to: 24u16 }),
+            quote!(Allow),
+            quote!(Keep),
         ),
         (
             every,
-            quote!(Every(::core::time::Duration::from_secs(300u64))),
+            "every 5m",
+            "UTC",
+            quote!(Once),
+            quote!(Skip),
+            quote!(Yield),
         ),
     ] {
         let constant = quote! {
             const SCHEDULE: ::core::option::Option<::pgqueuer::__private::Schedule> =
-                ::core::option::Option::Some(::pgqueuer::__private::Schedule::#schedule);
+                ::core::option::Option::Some(::pgqueuer::__private::Schedule::declared(
+                    #rule,
+                    #zone,
+                    ::pgqueuer::__private::Missed::#missed,
+                    ::pgqueuer::__private::Overlap::#overlap,
+                    ::pgqueuer::__private::Changes::#changes,
+                ));
         };
         let expansion = expansion.to_string();
         assert!(expansion.contains(&constant.to_string()), "{expansion}");

@@ -259,6 +259,12 @@ impl ScheduleChange {
         self
     }
 
+    /// Other arguments, for who has encoded them and not their types.
+    pub fn scheduled_job(mut self, job: ScheduledJob) -> Self {
+        self.job = Some(Ok(job));
+        self
+    }
+
     fn set(mut self, name: &str, value: String) -> Self {
         self.settings.insert(name.to_owned(), Value::String(value));
         self

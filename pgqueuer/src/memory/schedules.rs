@@ -10,7 +10,7 @@ use crate::{
     payload::{Codec, Payload},
     schedule::{Changes, Overlap, PREVIOUS_HEADER, SCHEDULE_HEADER, SLOT_HEADER, Schedule},
     store::{
-        DueSchedule, DueSchedules, JobToEnqueue, LastJob, RunAt, ScheduleRecord, ScheduleToChange,
+        DueSchedule, DueSchedules, JobToEnqueue, RunAt, ScheduleRecord, ScheduleToChange,
         ScheduleToMake, ScheduledJob, TickToMake, Ticked,
     },
     unique::{OnConflict, Unique, UniqueFor},
@@ -136,15 +136,7 @@ impl Memory {
             paused_at: row.paused_at,
             last_slot: row.last_slot,
             last_skipped: row.last_skipped,
-            last_job: row.last_job.map(|id| {
-                let job = self.get_job(id, now);
-                LastJob {
-                    id,
-                    state: job.as_ref().map(|it| it.state),
-                    claimed_at: job.as_ref().and_then(|it| it.claimed_at),
-                    finished_at: job.as_ref().and_then(|it| it.finished_at),
-                }
-            }),
+            last_job: row.last_job,
             now,
         };
         self.schedules.iter().map(record).collect()
@@ -228,7 +220,20 @@ impl Memory {
             headers.insert(PREVIOUS_HEADER.to_owned(), previous.to_rfc3339());
         }
         let window = known.and_then(|it| it.unique_millis);
-        let unique = row.job.unique_key.clone().map(|key| Unique {
+        // What is not given is made now, from JSON.
+        let is_json = row.job.payload.codec == Codec::Json;
+        let key = |by: &[String]| row.job.payload.key(&row.job.kind, by).ok();
+        let limit_by = known
+            .map(|it| &it.limit_by)
+            .filter(|it| is_json && !it.is_empty());
+        let limit_key = row.job.limit_key.clone();
+        let limit_key = limit_key.or_else(|| key(limit_by?));
+        let unique_by = known
+            .and_then(|it| it.unique_by.as_ref())
+            .filter(|_| is_json);
+        let unique_key = row.job.unique_key.clone();
+        let unique_key = unique_key.or_else(|| key(unique_by?));
+        let unique = unique_key.map(|key| Unique {
             key,
             lasts: match window.and_then(|it| u64::try_from(it).ok()) {
                 Some(millis) => UniqueFor::Window(std::time::Duration::from_millis(millis)),
@@ -241,7 +246,7 @@ impl Memory {
             priority: row.priority.or(known.map(|it| it.priority)).unwrap_or(0),
             payload: row.job.payload.clone(),
             headers,
-            limit_key: row.job.limit_key.clone(),
+            limit_key,
             run_at: RunAt::Now,
         };
         let enqueued = self.enqueue_unique(&[(job, unique)], now).ok()?;

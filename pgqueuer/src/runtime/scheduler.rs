@@ -165,15 +165,18 @@ async fn make(store: &dyn Store, ticks: Vec<Vec<TickToMake>>) -> Result<()> {
     let Err(problem) = make_together(store, &all).await else {
         return Ok(());
     };
-    if ticks.len() == 1 {
-        return Err(problem);
-    }
-    for of_one in &ticks {
-        if let Err(error) = make_together(store, of_one).await {
-            warn!(error = %Chain(&error), schedule = of_one[0].name, "failed to carry out a tick");
+    let mut is_of_all = true;
+    for of_one in ticks.iter().filter(|_| ticks.len() > 1) {
+        match make_together(store, of_one).await {
+            Ok(()) => is_of_all = false,
+            Err(error) => {
+                let schedule = &of_one[0].name;
+                warn!(error = %Chain(&error), schedule, "failed to carry out a tick");
+            }
         }
     }
-    Err(problem)
+    // What is wrong with a few is no reason to let the others wait.
+    if is_of_all { Err(problem) } else { Ok(()) }
 }
 
 async fn make_together(store: &dyn Store, ticks: &[TickToMake]) -> Result<()> {

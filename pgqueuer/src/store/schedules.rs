@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::records::JobState;
 use crate::{context::Headers, job::JobId, payload::Payload, schedule::Schedule};
 
 /// A schedule, as it is shown.
@@ -38,8 +37,8 @@ pub struct ScheduleRecord {
     pub last_slot: Option<DateTime<Utc>>,
     /// The last slot that had none, since the last job was unfinished.
     pub last_skipped: Option<DateTime<Utc>>,
-    /// Its last job.
-    pub last_job: Option<LastJob>,
+    /// Its last job: [`PgQueuer::get_job`](crate::PgQueuer::get_job) says what became of it.
+    pub last_job: Option<JobId>,
     /// The time at which this was read.
     pub now: DateTime<Utc>,
 }
@@ -74,20 +73,6 @@ impl ScheduleRecord {
             Some(last)
         })
     }
-}
-
-/// What became of the last job of a schedule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct LastJob {
-    /// The job.
-    pub id: JobId,
-    /// Where it is in its life; `None` once its record was forgotten.
-    pub state: Option<JobState>,
-    /// When its last attempt began.
-    pub claimed_at: Option<DateTime<Utc>>,
-    /// When it ended.
-    pub finished_at: Option<DateTime<Utc>>,
 }
 
 /// What there is to do for the schedules of a worker.

@@ -11,5 +11,6 @@ mod places;
 mod plans;
 mod pooled;
 mod ringing;
+mod schedule_function;
 mod starting;
 mod statements;

@@ -67,7 +67,7 @@ pub(super) struct Recurring {
     pub(super) next_tick: Option<DateTime<Utc>>,
     /// The last one that had a job, and the last one that had none.
     pub(super) slots: [Option<DateTime<Utc>>; 2],
-    pub(super) last_job: Option<(Number, Option<JobState>)>,
+    pub(super) last_job: Option<Number>,
 }
 
 #[derive(Debug, PartialEq)]

@@ -4,10 +4,10 @@ use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
-use pgqueuer::{JobState, ScheduleRecord};
+use pgqueuer::{JobId, JobState, PgQueuer, ScheduleRecord};
 use serde::Serialize;
 
-use crate::{catalog::Catalog, table};
+use crate::{catalog::Catalog, exit::Failure, table};
 
 /// From when on a slot that has not ticked is worth a word. Workers take milliseconds.
 const OVERDUE: TimeDelta = TimeDelta::seconds(10);
@@ -41,22 +41,30 @@ struct Row {
 }
 
 impl List {
-    pub(super) fn of(schedules: Vec<ScheduleRecord>, built_in: Option<&Catalog>) -> Self {
-        let rows = schedules.into_iter().map(|it| Row::of(it, built_in));
-        Self {
-            rows: rows.collect(),
+    /// The schedules, and what became of their last jobs.
+    pub(super) async fn read(pgq: &PgQueuer, built_in: Option<&Catalog>) -> Result<Self, Failure> {
+        let mut rows = Vec::new();
+        for schedule in pgq.list_schedules().await? {
+            let job = match schedule.last_job {
+                Some(id) => pgq.get_job(id).await?,
+                None => None,
+            };
+            let state = job.map(|it| it.state);
+            rows.push(Row::of(schedule, state, built_in));
         }
+        Ok(Self { rows })
     }
 }
 
 impl Row {
-    fn of(record: ScheduleRecord, built_in: Option<&Catalog>) -> Self {
+    /// `last` is unknown of a job whose record has expired.
+    fn of(record: ScheduleRecord, last: Option<JobState>, built_in: Option<&Catalog>) -> Self {
         let lag = record.lag();
         let next = match record.next_tick {
             Some(next) => Some(next),
             None => record.next_slots().next(),
         };
-        let outcome = record.last_job.map(|job| match job.state {
+        let outcome = record.last_job.map(|_| match last {
             Some(state) => state.to_string(),
             None => "forgotten".to_owned(),
         });
@@ -72,7 +80,7 @@ impl Row {
             next,
             lag_seconds: lag.num_seconds(),
             last_slot: record.last_slot,
-            last_job: record.last_job.map(|it| it.id.as_i64()),
+            last_job: record.last_job.map(JobId::as_i64),
             last_outcome: outcome,
             last_skipped: record.last_skipped,
             paused_at: record.paused_at,
@@ -106,13 +114,11 @@ fn remarks(record: &ScheduleRecord, lag: TimeDelta, built_in: Option<&Catalog>) 
     if record.of_code.is_some() && record.is_changed {
         remarks.push("changed by hand".to_owned());
     }
-    let last_job = record.last_job;
     if record.last_skipped > record.last_slot
-        && let Some(job) = last_job.filter(|it| it.state != Some(JobState::Completed))
+        && let Some(job) = record.last_job
     {
         remarks.push(format!(
-            "skipped its last slot: job {} was unfinished",
-            job.id
+            "skipped its last slot, since job {job} was unfinished"
         ));
     }
     remarks

@@ -7,7 +7,7 @@ use crate::{
     job::JobId,
     payload::Payload,
     schedule::Schedule,
-    store::{DueSchedule, DueSchedules, JobState, LastJob, ScheduleRecord, Ticked},
+    store::{DueSchedule, DueSchedules, ScheduleRecord, Ticked},
 };
 
 pub(in super::super) fn schedule(row: &PgRow) -> sqlx::Result<ScheduleRecord> {
@@ -18,11 +18,6 @@ pub(in super::super) fn schedule(row: &PgRow) -> sqlx::Result<ScheduleRecord> {
         Err(problem) => (Schedule::new(in_force.to_owned()), Some(problem)),
     };
     let last_job: Option<i64> = row.try_get("last_job")?;
-    let last_state: Option<&str> = row.try_get("last_state")?;
-    let (claimed_at, finished_at) = (
-        row.try_get("last_claimed_at")?,
-        row.try_get("last_finished_at")?,
-    );
     Ok(ScheduleRecord {
         name: row.try_get("name")?,
         kind: row.try_get("kind")?,
@@ -41,12 +36,7 @@ pub(in super::super) fn schedule(row: &PgRow) -> sqlx::Result<ScheduleRecord> {
         paused_at: row.try_get("paused_at")?,
         last_slot: row.try_get("last_slot")?,
         last_skipped: row.try_get("last_skipped")?,
-        last_job: last_job.map(|id| LastJob {
-            id: JobId::from(id),
-            state: last_state.and_then(JobState::parse),
-            claimed_at,
-            finished_at,
-        }),
+        last_job: last_job.map(JobId::from),
         now: row.try_get("now")?,
     })
 }

@@ -171,10 +171,10 @@ pub(crate) async fn narrow(ledger: State<Ledger>, context: &Context) -> Done {
 
 /// Comes by itself.
 #[schedule(every = "1s", max_attempts = 1000, backoff(base = "100ms", max = "2s"))]
-async fn tick(ledger: State<Ledger>, context: &Context) -> Done {
+async fn tick(ledger: State<Ledger>, slot: pgqueuer::Tick, context: &Context) -> Done {
     ledger.began(context).await?;
-    let tick = context.header("scheduled_for").unwrap_or("");
-    ledger.note(context, "ticked", tick).await
+    let slot = slot.slot.to_rfc3339();
+    ledger.note(context, "ticked", &slot).await
 }
 
 fn fail_until(failures: u16, context: &Context) -> Done {

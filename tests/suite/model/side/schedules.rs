@@ -73,7 +73,7 @@ pub(super) fn view(record: ScheduleRecord, number: impl Fn(JobId) -> Number) -> 
         is_paused: record.paused_at.is_some(),
         next_tick: record.next_tick,
         slots: [record.last_slot, record.last_skipped],
-        last_job: record.last_job.map(|it| (number(it.id), it.state)),
+        last_job: record.last_job.map(number),
     }
 }
 

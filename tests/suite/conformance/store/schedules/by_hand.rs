@@ -2,18 +2,25 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use pgqueuer::{
-    JobId, Schedule,
+    JobFilter, JobId, Schedule,
     store::{JobState, ScheduleToChange, ScheduleToMake, ScheduledJob, Store},
 };
 
 use super::{due, hourly, listed, tick, ticked, to_make};
 use crate::{
     conformance::store_cases,
-    support::{record, seconds_from_now},
+    support::{kind_record, record, seconds_from_now},
 };
 
 store_cases! {
-    do_not_tick_while_they_are_paused,run_now_besides_their_slots,are_made_once_of_a_name,enqueue_what_they_were_made_with,enqueue_one_of_jobs_that_are_unique,change_their_job_and_nothing_else_of_it,are_deleted,
+    do_not_tick_while_they_are_paused,
+    run_now_besides_their_slots,
+    are_made_once_of_a_name,
+    enqueue_what_they_were_made_with,
+    enqueue_one_of_jobs_that_are_unique,
+    get_the_keys_of_their_kind_when_they_tick,
+    change_their_job_and_nothing_else_of_it,
+    are_deleted,
 }
 
 async fn do_not_tick_while_they_are_paused(store: &dyn Store) {
@@ -58,7 +65,7 @@ async fn run_now_besides_their_slots(store: &dyn Store) {
         (after.last_slot, before.last_slot),
         (Some(slot), Some(slot))
     );
-    assert_eq!(after.last_job.map(|it| it.id), Some(id));
+    assert_eq!(after.last_job, Some(id));
     let told: DateTime<Utc> = record(store, id).await.headers["schedule-slot"]
         .parse()
         .unwrap();
@@ -95,7 +102,7 @@ async fn enqueue_what_they_were_made_with(store: &dyn Store) {
     assert_eq!((&*record.kind, record.priority), ("report", 3));
     assert_eq!(record.payload, Some(new.job.payload));
     assert_eq!(record.headers["tenant"], "acme");
-    let of_key = pgqueuer::JobFilter::all().limit_key("7");
+    let of_key = JobFilter::all().limit_key("7");
     let with_key = store.list_jobs(&of_key, JobId::from(0), 10).await.unwrap();
     assert_eq!(with_key.len(), 1);
 }
@@ -113,6 +120,29 @@ async fn enqueue_one_of_jobs_that_are_unique(store: &dyn Store) {
 
     assert_eq!(first[0].job, second[0].job);
     assert_eq!(store.count_jobs(None).await.unwrap().available, 1);
+}
+
+/// When it was made, no worker had published the kind.
+async fn get_the_keys_of_their_kind_when_they_tick(store: &dyn Store) {
+    let mut new = to_make("weekly");
+    new.job.limit_key = None;
+    new.job.payload.bytes = br#"{"customer": 7, "day": "mon"}"#.to_vec();
+    store.create_schedule(&new).await.unwrap();
+    let mut kind = kind_record("report");
+    kind.limit_by = vec!["customer".to_owned()];
+    kind.unique_by = Some(vec!["customer".to_owned(), "day".to_owned()]);
+    store.publish_kinds(&[kind]).await.unwrap();
+
+    let id = store.run_schedule("weekly").await.unwrap();
+
+    for filter in [
+        JobFilter::all().limit_key("7"),
+        JobFilter::all().unique_key("[7, \"mon\"]"),
+    ] {
+        let found = store.list_jobs(&filter, JobId::from(0), 10).await.unwrap();
+        assert_eq!(found.iter().map(|it| Some(it.id)).collect::<Vec<_>>(), [id]);
+    }
+    assert_eq!(store.run_schedule("weekly").await.unwrap(), id);
 }
 
 async fn change_their_job_and_nothing_else_of_it(store: &dyn Store) {

@@ -10,7 +10,17 @@ use super::{change, due, hourly, listed, publish, tick, ticked, to_make};
 use crate::{conformance::store_cases, support::seconds_from_now};
 
 store_cases! {
-    are_published_and_listed_by_name,go_on_where_they_were_when_they_are_published_again,begin_anew_when_they_tick_at_other_times,keep_their_next_slot_when_anything_else_changes,keep_what_was_changed_by_hand,yield_to_the_code_if_it_says_so,are_reset_to_the_code,do_not_take_the_name_of_another,that_are_not_published_again_stay,are_due_once_they_are_reckoned,are_not_due_for_those_who_do_not_have_them,
+    are_published_and_listed_by_name,
+    go_on_where_they_were_when_they_are_published_again,
+    begin_anew_when_they_tick_at_other_times,
+    keep_their_next_slot_when_anything_else_changes,
+    keep_what_was_changed_by_hand,
+    yield_to_the_code_if_it_says_so,
+    are_reset_to_the_code,
+    do_not_take_the_name_of_another,
+    that_are_not_published_again_stay,
+    are_due_once_they_are_reckoned,
+    are_not_due_for_those_who_do_not_have_them,
 }
 
 async fn are_published_and_listed_by_name(store: &dyn Store) {

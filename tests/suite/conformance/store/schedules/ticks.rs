@@ -16,7 +16,16 @@ use crate::{
 };
 
 store_cases! {
-    enqueue_a_job_with_each_slot,tell_the_slot_before,set_their_next_slot_without_a_job,tick_once_however_many_try,catch_up_slot_after_slot,do_not_tick_by_an_old_revision,do_not_tick_when_they_are_unknown,skip_a_slot_while_the_last_job_is_unfinished,do_not_wait_for_a_job_that_is_held,stop_at_a_fault_until_they_are_changed,
+    enqueue_a_job_with_each_slot,
+    tell_the_slot_before,
+    set_their_next_slot_without_a_job,
+    tick_once_however_many_try,
+    catch_up_slot_after_slot,
+    do_not_tick_by_an_old_revision,
+    do_not_tick_when_they_are_unknown,
+    skip_a_slot_while_the_last_job_is_unfinished,
+    do_not_wait_for_a_job_that_is_held,
+    stop_at_a_fault_until_they_are_changed,
 }
 
 async fn enqueue_a_job_with_each_slot(store: &dyn Store) {
@@ -42,8 +51,7 @@ async fn enqueue_a_job_with_each_slot(store: &dyn Store) {
         (listed.last_slot, listed.next_tick),
         (Some(slot), Some(slot + STEP))
     );
-    let last = listed.last_job.unwrap();
-    assert_eq!((last.id, last.state), (id, Some(JobState::Running)));
+    assert_eq!(listed.last_job, Some(id));
     assert!(listed.lag() > TimeDelta::zero());
 }
 
@@ -157,7 +165,7 @@ async fn skip_a_slot_while_the_last_job_is_unfinished(store: &dyn Store) {
     let skipped = listed(store, "report").await;
     assert_eq!(skipped.last_skipped, Some(second + TimeDelta::minutes(1)));
     assert_eq!(skipped.last_slot, Some(first));
-    assert_eq!(skipped.last_job.map(|it| it.id), ticked.job);
+    assert_eq!(skipped.last_job, ticked.job);
 
     settle(store, session, &[completed(&claimed[0])]).await;
     assert!(again(second + TimeDelta::minutes(2)).await.is_some());
