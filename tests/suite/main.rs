@@ -2,9 +2,9 @@
 //!
 //! [`conformance`] says what a store and the runtime on top of it must do, and runs each
 //! case on both stores; [`model`] compares the two step by step. [`processes`] stops and kills
-//! real workers, `chaos` does so at random, `limits` tries to
-//! pass limits so, `schedules` looks for slots without a job, `crash` crashes the server, `faults` has its other
-//! faults, [`cli`] runs the commands, [`any_call`] calls the SQL function with whatever there is,
+//! real workers, `short_runs` does so at random (for lost jobs, limits and slots), `crash` crashes the
+//! server, `faults` has its other faults, [`clocks`] has those that are wrong, [`cli`] runs the
+//! commands, [`any_call`] calls the SQL function with whatever there is,
 //! [`seeds`] tries what the fuzzers begin with, and [`ui`] has what the attributes refuse.
 //! [`backend`] makes a fresh queue for each case, [`support`] has the helpers, which return data:
 //! assertions stay in the cases.
@@ -13,8 +13,6 @@
 
 mod any_call;
 mod backend;
-#[cfg(unix)]
-mod chaos;
 mod cli;
 mod clocks;
 mod conformance;
@@ -22,12 +20,10 @@ mod conformance;
 mod crash;
 #[cfg(unix)]
 mod faults;
-#[cfg(unix)]
-mod limits;
 mod model;
 mod processes;
-#[cfg(unix)]
-mod schedules;
 mod seeds;
+#[cfg(unix)]
+mod short_runs;
 mod support;
 mod ui;
