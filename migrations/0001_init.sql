@@ -832,6 +832,20 @@ CREATE FUNCTION pgqueuer.key_of(args jsonb, fields text[]) RETURNS text
         END
     $$;
 
+-- Refuses a key that is too long for an index.
+CREATE FUNCTION pgqueuer.checked_key(kind text, key text) RETURNS text
+    LANGUAGE plpgsql
+    AS $$
+    BEGIN
+        IF octet_length(key) > 1024 THEN
+            RAISE EXCEPTION 'pgqueuer: a key of job "%" is over 1024 bytes', kind
+                USING ERRCODE = 'invalid_parameter_value',
+                      HINT = 'Use an id, or a digest of the value.';
+        END IF;
+        RETURN key;
+    END
+    $$;
+
 -- Enqueues jobs of which some are unique: in the order of their keys, so that transactions which
 -- enqueue the same ones wait for each other, and none for one that waits for it.
 --
@@ -968,6 +982,70 @@ CREATE FUNCTION pgqueuer.enqueue_unique(
     END
     $$;
 
+-- Refuses what cannot be a job: what was given to pgqueuer.enqueue, or to pgqueuer.schedule. Returns the
+-- payload.
+CREATE FUNCTION pgqueuer.checked_payload(what text, kind text, args jsonb, priority integer, headers jsonb)
+    RETURNS bytea
+    LANGUAGE plpgsql
+    AS $$
+    #variable_conflict use_variable
+    DECLARE
+        payload bytea;
+    BEGIN
+        IF kind IS NULL OR char_length(kind) NOT BETWEEN 1 AND 128 THEN
+            RAISE EXCEPTION 'pgqueuer: the kind is % characters long, from 1 to 128',
+                coalesce(char_length(kind), 0)
+                USING ERRCODE = 'invalid_parameter_value',
+                      HINT = 'Give the kind of a job, and what it is about in args.';
+        END IF;
+        IF pgqueuer.has_space(kind) THEN
+            RAISE EXCEPTION 'pgqueuer: kind "%" contains white space or control characters', kind
+                USING ERRCODE = 'invalid_parameter_value';
+        END IF;
+        IF jsonb_typeof(args) IS DISTINCT FROM 'object' THEN
+            RAISE EXCEPTION 'pgqueuer: args of % is %, not an object', what, coalesce(jsonb_typeof(args), 'NULL')
+                USING ERRCODE = 'invalid_parameter_value',
+                      HINT = 'Write each argument by its name: {"user_id": 42}.';
+        END IF;
+        IF priority NOT BETWEEN -32768 AND 32767 THEN
+            RAISE EXCEPTION 'pgqueuer: priority % of % is out of range, from -32768 to 32767', priority, what
+                USING ERRCODE = 'invalid_parameter_value';
+        END IF;
+        IF headers IS NOT NULL AND (
+            jsonb_typeof(headers) <> 'object'
+            -- Strict, or a list would be taken for what is in it; silent for what is no object.
+            OR jsonb_path_exists(headers, 'strict $.* ? (@.type() != "string")', '{}', true)
+        ) THEN
+            RAISE EXCEPTION 'pgqueuer: headers of % are not an object of texts', what
+                USING ERRCODE = 'invalid_parameter_value',
+                      HINT = 'Write them as {"tenant": "acme"}.';
+        END IF;
+        IF headers IS NOT NULL AND (
+            SELECT sum(octet_length(header.key) + octet_length(header.value)) > 65536
+            FROM jsonb_each_text(headers) AS header
+        ) THEN
+            RAISE EXCEPTION 'pgqueuer: the headers of % are over 65536 bytes', what
+                USING ERRCODE = 'invalid_parameter_value',
+                      HINT = 'Put large values into args.';
+        END IF;
+        payload := convert_to(args::text, 'UTF8');
+        IF octet_length(payload) > 33554432 THEN
+            RAISE EXCEPTION 'pgqueuer: the payload of % is over 33554432 bytes', what
+                USING ERRCODE = 'invalid_parameter_value',
+                      HINT = 'Store the data elsewhere and enqueue a reference to it.';
+        END IF;
+        RETURN payload;
+    END
+    $$;
+
+-- White space and control characters of Unicode, which the classes have in some locales only.
+CREATE FUNCTION pgqueuer.has_space(name text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    AS $$
+        SELECT name ~
+            '[[:space:][:cntrl:]\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]'
+    $$;
+
 -- Enqueues from SQL: a trigger, psql, another language.
 CREATE FUNCTION pgqueuer.enqueue(
     kind     text,
@@ -999,25 +1077,9 @@ CREATE FUNCTION pgqueuer.enqueue(
             END
         );
     BEGIN
-        IF enqueue.kind IS NULL OR char_length(enqueue.kind) NOT BETWEEN 1 AND 128 THEN
-            RAISE EXCEPTION 'pgqueuer: the kind is % characters long, from 1 to 128',
-                coalesce(char_length(enqueue.kind), 0)
-                USING ERRCODE = 'invalid_parameter_value',
-                      HINT = 'Give the kind of a job, and what it is about in args.';
-        END IF;
-        -- White space and control characters of Unicode, which the classes have in some locales only.
-        IF enqueue.kind ~
-            '[[:space:][:cntrl:]\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]'
-        THEN
-            RAISE EXCEPTION 'pgqueuer: kind "%" contains white space or control characters', enqueue.kind
-                USING ERRCODE = 'invalid_parameter_value';
-        END IF;
-        IF jsonb_typeof(enqueue.args) IS DISTINCT FROM 'object' THEN
-            RAISE EXCEPTION 'pgqueuer: args of job "%" is %, not an object',
-                enqueue.kind, coalesce(jsonb_typeof(enqueue.args), 'NULL')
-                USING ERRCODE = 'invalid_parameter_value',
-                      HINT = 'Write each argument by its name: {"user_id": 42}.';
-        END IF;
+        new_payload := pgqueuer.checked_payload(
+            format('job "%s"', enqueue.kind), enqueue.kind, enqueue.args, enqueue.priority, enqueue.headers
+        );
         IF enqueue.run_at IS NOT NULL AND enqueue.delay IS NOT NULL THEN
             RAISE EXCEPTION 'pgqueuer: job "%" has both delay and run_at', enqueue.kind
                 USING ERRCODE = 'invalid_parameter_value', HINT = 'Give one of them.';
@@ -1027,45 +1089,13 @@ CREATE FUNCTION pgqueuer.enqueue(
                 enqueue.kind, due
                 USING ERRCODE = 'invalid_parameter_value', HINT = 'Give an earlier time or a shorter delay.';
         END IF;
-        IF enqueue.priority NOT BETWEEN -32768 AND 32767 THEN
-            RAISE EXCEPTION 'pgqueuer: priority % of job "%" is out of range, from -32768 to 32767',
-                enqueue.priority, enqueue.kind
-                USING ERRCODE = 'invalid_parameter_value';
-        END IF;
-        IF enqueue.headers IS NOT NULL AND (
-            jsonb_typeof(enqueue.headers) <> 'object'
-            -- Strict, or a list would be taken for what is in it; silent for what is no object.
-            OR jsonb_path_exists(enqueue.headers, 'strict $.* ? (@.type() != "string")', '{}', true)
-        ) THEN
-            RAISE EXCEPTION 'pgqueuer: headers of job "%" are not an object of texts', enqueue.kind
-                USING ERRCODE = 'invalid_parameter_value',
-                      HINT = 'Write them as {"tenant": "acme"}.';
-        END IF;
-        IF enqueue.headers IS NOT NULL AND (
-            SELECT sum(octet_length(key) + octet_length(value)) > 65536
-            FROM jsonb_each_text(enqueue.headers)
-        ) THEN
-            RAISE EXCEPTION 'pgqueuer: the headers of job "%" are over 65536 bytes', enqueue.kind
-                USING ERRCODE = 'invalid_parameter_value',
-                      HINT = 'Put large values into args.';
-        END IF;
-
-        new_payload := convert_to(enqueue.args::text, 'UTF8');
-        IF octet_length(new_payload) > 33554432 THEN
-            RAISE EXCEPTION 'pgqueuer: the payload of job "%" is over 33554432 bytes', enqueue.kind
-                USING ERRCODE = 'invalid_parameter_value',
-                      HINT = 'Store the data elsewhere and enqueue a reference to it.';
-        END IF;
-
         SELECT * INTO known FROM pgqueuer.kinds AS it WHERE it.kind = enqueue.kind;
         new_priority := coalesce(enqueue.priority, known.priority, 0);
-        new_limit_key := pgqueuer.key_of(enqueue.args, known.limit_by);
-        new_unique_key := coalesce(enqueue.unique_key, pgqueuer.key_of(enqueue.args, known.unique_by), '[]');
-        IF octet_length(new_limit_key) > 1024 OR octet_length(new_unique_key) > 1024 THEN
-            RAISE EXCEPTION 'pgqueuer: a key of job "%" is over 1024 bytes', enqueue.kind
-                USING ERRCODE = 'invalid_parameter_value',
-                      HINT = 'Use an id, or a digest of the value.';
-        END IF;
+        new_limit_key := pgqueuer.checked_key(enqueue.kind, pgqueuer.key_of(enqueue.args, known.limit_by));
+        new_unique_key := pgqueuer.checked_key(
+            enqueue.kind,
+            coalesce(enqueue.unique_key, pgqueuer.key_of(enqueue.args, known.unique_by), '[]')
+        );
         IF enqueue.unique_key IS NOT NULL OR known.unique_by IS NOT NULL THEN
             RETURN (
                 SELECT added.id
@@ -1099,47 +1129,45 @@ COMMENT ON FUNCTION pgqueuer.enqueue IS
 -- Enqueues the job of a slot. Keys that are not given are made now: when the schedule was, perhaps no
 -- worker had published the kind.
 CREATE FUNCTION pgqueuer.enqueue_slot(schedule pgqueuer.schedules, slot timestamptz) RETURNS bigint
-    LANGUAGE sql
+    LANGUAGE plpgsql
     SET timezone = 'UTC'
     AS $$
-        SELECT added.id
-        FROM (
-            SELECT
-                schedule.kind AS kind,
-                CASE schedule.codec WHEN 'json' THEN convert_from(schedule.payload, 'UTF8')::jsonb END AS args
-        ) AS wanted
-        LEFT JOIN pgqueuer.kinds AS known ON known.kind = wanted.kind
-        CROSS JOIN LATERAL (
-            SELECT
-                coalesce(
-                    schedule.limit_key,
-                    CASE WHEN wanted.args IS NOT NULL THEN pgqueuer.key_of(wanted.args, known.limit_by) END
-                ) AS limit_key,
-                coalesce(
-                    schedule.unique_key,
-                    CASE
-                        WHEN known.unique_by IS NOT NULL AND wanted.args IS NOT NULL
-                        THEN coalesce(pgqueuer.key_of(wanted.args, known.unique_by), '[]')
-                    END
-                ) AS unique_key
-        ) AS keys
-        CROSS JOIN LATERAL pgqueuer.enqueue_unique(
-            ARRAY[wanted.kind],
-            ARRAY[coalesce(schedule.priority, known.priority, 0)::smallint],
-            ARRAY[schedule.codec::text],
-            ARRAY[schedule.payload],
-            ARRAY[coalesce(schedule.headers, '{}') || jsonb_strip_nulls(jsonb_build_object(
-                'schedule', schedule.name,
-                'schedule-slot', slot,
-                'schedule-previous-slot', schedule.last_slot
-            ))],
-            ARRAY[NULL::float8],
-            ARRAY[NULL::timestamptz],
-            ARRAY[keys.limit_key],
-            ARRAY[keys.unique_key],
-            ARRAY[CASE WHEN keys.unique_key IS NOT NULL THEN known.unique_seconds END],
-            ARRAY['skip']
-        ) AS added
+    DECLARE
+        known      record;
+        limit_key  text := schedule.limit_key;
+        unique_key text := schedule.unique_key;
+        args       jsonb;
+    BEGIN
+        SELECT * INTO known FROM pgqueuer.kinds AS it WHERE it.kind = schedule.kind;
+        -- Without its types, the arguments of another codec cannot be read.
+        IF schedule.codec = 'json' THEN
+            args := convert_from(schedule.payload, 'UTF8');
+            limit_key := coalesce(limit_key, pgqueuer.key_of(args, known.limit_by));
+            IF known.unique_by IS NOT NULL THEN
+                unique_key := coalesce(unique_key, pgqueuer.key_of(args, known.unique_by), '[]');
+            END IF;
+        END IF;
+        RETURN (
+            SELECT added.id
+            FROM pgqueuer.enqueue_unique(
+                ARRAY[schedule.kind],
+                ARRAY[coalesce(schedule.priority, known.priority, 0)::smallint],
+                ARRAY[schedule.codec::text],
+                ARRAY[schedule.payload],
+                ARRAY[coalesce(schedule.headers, '{}') || jsonb_strip_nulls(jsonb_build_object(
+                    'schedule', schedule.name,
+                    'schedule-slot', slot,
+                    'schedule-previous-slot', schedule.last_slot
+                ))],
+                ARRAY[NULL::float8],
+                ARRAY[NULL::timestamptz],
+                ARRAY[pgqueuer.checked_key(schedule.kind, limit_key)],
+                ARRAY[pgqueuer.checked_key(schedule.kind, unique_key)],
+                ARRAY[CASE WHEN unique_key IS NOT NULL THEN known.unique_seconds END],
+                ARRAY['skip']
+            ) AS added
+        );
+    END
     $$;
 
 -- Carries out ticks: enqueues the job of a slot and moves the cursor on, both or neither. Several of
@@ -1229,25 +1257,19 @@ CREATE FUNCTION pgqueuer.schedule(
     LANGUAGE plpgsql
     AS $$
     #variable_conflict use_column
+    DECLARE
+        new_payload bytea;
     BEGIN
-        -- As for a kind.
-        IF schedule.name IS NULL OR char_length(schedule.name) NOT BETWEEN 1 AND 128 OR schedule.name ~
-            '[[:space:][:cntrl:]\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]'
+        IF schedule.name IS NULL OR char_length(schedule.name) NOT BETWEEN 1 AND 128
+            OR pgqueuer.has_space(schedule.name)
         THEN
             RAISE EXCEPTION 'pgqueuer: % is no name of a schedule', coalesce(quote_literal(schedule.name), 'NULL')
                 USING ERRCODE = 'invalid_parameter_value',
                       HINT = 'It has 1 to 128 characters, without white space or control characters.';
         END IF;
-        IF schedule.kind IS NULL OR char_length(schedule.kind) NOT BETWEEN 1 AND 128 THEN
-            RAISE EXCEPTION 'pgqueuer: schedule "%" has no kind of 1 to 128 characters', schedule.name
-                USING ERRCODE = 'invalid_parameter_value', HINT = 'Give the kind of a job.';
-        END IF;
-        IF jsonb_typeof(schedule.args) IS DISTINCT FROM 'object' THEN
-            RAISE EXCEPTION 'pgqueuer: args of schedule "%" is %, not an object',
-                schedule.name, coalesce(jsonb_typeof(schedule.args), 'NULL')
-                USING ERRCODE = 'invalid_parameter_value',
-                      HINT = 'Write each argument by its name: {"user_id": 42}.';
-        END IF;
+        new_payload := pgqueuer.checked_payload(
+            format('schedule "%s"', schedule.name), schedule.kind, schedule.args, schedule.priority, schedule.headers
+        );
         IF schedule.rule IS NULL OR schedule.zone IS NULL OR schedule.missed IS NULL
             OR schedule.missed !~ '^(skip|once|all( up to [0-9]{1,4})?)$'
             OR schedule.overlap IS NULL OR schedule.overlap NOT IN ('skip', 'allow')
@@ -1259,30 +1281,6 @@ CREATE FUNCTION pgqueuer.schedule(
                       HINT = 'A rule is ''0 9 * * *'' or ''every 90s''; missed is skip, once, all or all up '
                           'to 24; overlap is skip or allow.';
         END IF;
-        IF schedule.priority NOT BETWEEN -32768 AND 32767 THEN
-            RAISE EXCEPTION 'pgqueuer: priority % of schedule "%" is out of range, from -32768 to 32767',
-                schedule.priority, schedule.name
-                USING ERRCODE = 'invalid_parameter_value';
-        END IF;
-        IF schedule.headers IS NOT NULL AND (
-            jsonb_typeof(schedule.headers) <> 'object'
-            OR jsonb_path_exists(schedule.headers, 'strict $.* ? (@.type() != "string")', '{}', true)
-        ) THEN
-            RAISE EXCEPTION 'pgqueuer: headers of schedule "%" are not an object of texts', schedule.name
-                USING ERRCODE = 'invalid_parameter_value', HINT = 'Write them as {"tenant": "acme"}.';
-        END IF;
-        IF schedule.headers IS NOT NULL AND (
-            SELECT sum(octet_length(key) + octet_length(value)) > 65536
-            FROM jsonb_each_text(schedule.headers)
-        ) THEN
-            RAISE EXCEPTION 'pgqueuer: the headers of schedule "%" are over 65536 bytes', schedule.name
-                USING ERRCODE = 'invalid_parameter_value', HINT = 'Put large values into args.';
-        END IF;
-        IF octet_length(schedule.args::text) > 33554432 THEN
-            RAISE EXCEPTION 'pgqueuer: the args of schedule "%" are over 33554432 bytes', schedule.name
-                USING ERRCODE = 'invalid_parameter_value',
-                      HINT = 'Store the data elsewhere and give a reference to it.';
-        END IF;
         INSERT INTO pgqueuer.schedules AS it (name, kind, of_hand, priority, codec, payload, headers)
         VALUES (
             schedule.name,
@@ -1293,7 +1291,7 @@ CREATE FUNCTION pgqueuer.schedule(
             ),
             schedule.priority,
             'json',
-            convert_to(schedule.args::text, 'UTF8'),
+            new_payload,
             schedule.headers
         )
         ON CONFLICT (name) DO UPDATE
@@ -1344,13 +1342,23 @@ CREATE FUNCTION pgqueuer.pause_schedule(name text, paused boolean DEFAULT true) 
 
 -- Enqueues its job now, besides its slots, whether it is paused or not. Returns the id; NULL if there
 -- is no such schedule.
+--
+-- Locked first: an update that waits for another one would enqueue again when it goes on.
 CREATE FUNCTION pgqueuer.run_schedule(name text) RETURNS bigint
-    LANGUAGE sql
+    LANGUAGE plpgsql
     AS $$
-        UPDATE pgqueuer.schedules AS it
-        SET last_job = pgqueuer.enqueue_slot(it, clock_timestamp())
-        WHERE it.name = run_schedule.name
-        RETURNING it.last_job
+    #variable_conflict use_column
+    DECLARE
+        schedule pgqueuer.schedules;
+        job      bigint;
+    BEGIN
+        SELECT * INTO schedule FROM pgqueuer.schedules AS it WHERE it.name = run_schedule.name FOR UPDATE;
+        IF FOUND THEN
+            job := pgqueuer.enqueue_slot(schedule, clock_timestamp());
+            UPDATE pgqueuer.schedules AS it SET last_job = job WHERE it.name = run_schedule.name;
+        END IF;
+        RETURN job;
+    END
     $$;
 
 -- Deletes a schedule; the jobs that it has enqueued stay. Whether there was one.

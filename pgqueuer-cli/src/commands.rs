@@ -15,8 +15,11 @@ mod sql;
 mod upgrade;
 mod verify;
 
+use pgqueuer::PgQueuer;
+
 use crate::{
     app::App,
+    catalog::Catalog,
     cli::{Command, GlobalArgs},
     connection::{Database, IfRefused},
     exit::Failure,
@@ -38,12 +41,29 @@ pub(crate) async fn run(
         Command::Uninstall(args) => uninstall::run(&connect().await?, global, &args, output).await,
         Command::Sql => sql::run(global, output),
         Command::Kinds => kinds::run(global, app, output).await,
-        Command::Jobs(args) => jobs::run(global, app, *args, output).await,
+        Command::Jobs(args) => {
+            let (pgq, built_in) = open(global, app).await?;
+            jobs::run(&pgq, built_in, *args, output).await
+        }
         Command::Limits(args) => limits::run(&connect().await?, args, output).await,
         Command::Pause(args) => pause::pause(&connect().await?, args, output).await,
         Command::Resume(args) => pause::resume(&connect().await?, args, output).await,
-        Command::Schedules(args) => schedules::run(global, app, *args, output).await,
+        Command::Schedules(args) => {
+            let (pgq, built_in) = open(global, app).await?;
+            schedules::run(&pgq, built_in, *args, output).await
+        }
         Command::Bench(args) => bench::run(&connect().await?, args, output).await,
         Command::Enqueue(args) => enqueue::run(global, app, args, output).await,
     }
+}
+
+/// The queue, and the jobs that the program has itself.
+async fn open(
+    global: &GlobalArgs,
+    app: Option<App>,
+) -> Result<(PgQueuer, Option<Catalog>), Failure> {
+    let database = Database::find(global)?;
+    let built_in = app.map(|app| Catalog::built_in(app, database.queue()));
+    let built_in = built_in.transpose()?;
+    Ok((database.connect(IfRefused::GiveUp).await?, built_in))
 }

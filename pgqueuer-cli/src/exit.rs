@@ -114,7 +114,7 @@ impl From<pgqueuer::Error> for Failure {
         let code = match error.kind() {
             ErrorKind::Schema => ExitCode::Schema,
             ErrorKind::Config => ExitCode::Usage,
-            ErrorKind::Payload | ErrorKind::NotFound => ExitCode::Refused,
+            ErrorKind::Payload | ErrorKind::NotFound | ErrorKind::Conflict => ExitCode::Refused,
             _ => ExitCode::Unexpected,
         };
         // It stays in the chain for its sources; `report` does not say it twice.

@@ -42,7 +42,8 @@ pub(crate) struct Schedule {
 pub(crate) enum Missed {
     Skip,
     Once,
-    All(u16),
+    /// Up to so many, if that is said.
+    All(Option<u16>),
 }
 
 impl Schedule {
@@ -160,8 +161,8 @@ fn parse_missed(setting: &Setting) -> syn::Result<Missed> {
     match (text.as_str(), text.strip_prefix("all up to ").map(str::parse)) {
         ("skip", _) => Ok(Missed::Skip),
         ("once", _) => Ok(Missed::Once),
-        ("all", _) => Ok(Missed::All(100)),
-        (_, Some(Ok(up_to))) if (1..=MOST_MISSED).contains(&up_to) => Ok(Missed::All(up_to)),
+        ("all", _) => Ok(Missed::All(None)),
+        (_, Some(Ok(up_to))) if (1..=MOST_MISSED).contains(&up_to) => Ok(Missed::All(Some(up_to))),
         _ => Err(setting.error(format!(
             "`missed` is `\"skip\"`, `\"once\"`, `\"all\"`, or `\"all up to 24\"` (at most {MOST_MISSED})"
         ))),

@@ -289,7 +289,7 @@ impl Store for MemoryStore {
     }
 
     async fn run_schedule(&self, name: &str) -> Result<Option<JobId>> {
-        let id = self.lock().run_schedule(name, self.clock.now());
+        let id = self.lock().run_schedule(name, self.clock.now())?;
         self.ring();
         Ok(id)
     }

@@ -166,8 +166,11 @@ impl WorkerBuilder {
             registry.refuse_transactions()?;
         }
         // A rule that does not parse should stop the start, not the first tick.
-        for schedule in registry.jobs().filter_map(JobDescriptor::schedule) {
-            schedule.parse()?;
+        for job in registry.jobs() {
+            if let Some(Err(problem)) = job.schedule().map(|it| it.parse()) {
+                let refused = format!("the schedule of job `{}` is refused", job.kind);
+                return Err(Error::config(refused).because(problem));
+            }
         }
         Ok(Worker {
             pgq: self.pgq,

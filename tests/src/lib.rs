@@ -1,5 +1,7 @@
 //! The guides, whose programs are compiled and run. The tests are in `suite/`.
 
+pub mod program;
+
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/guide.md")]
 struct Guide;

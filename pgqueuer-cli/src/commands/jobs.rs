@@ -9,14 +9,7 @@ use serde::Serialize;
 use std::{fmt, time::Duration};
 
 use super::enqueue::{parse_delay, parse_time};
-use crate::{
-    app::App,
-    catalog::Catalog,
-    cli::GlobalArgs,
-    connection::{Database, IfRefused},
-    exit::Failure,
-    output::Output,
-};
+use crate::{catalog::Catalog, exit::Failure, output::Output};
 use view::{Page, View};
 
 /// Lists jobs, shows one, cancels, requeues or discards them.
@@ -135,17 +128,11 @@ enum Decision {
 }
 
 pub(super) async fn run(
-    global: &GlobalArgs,
-    app: Option<App>,
+    pgq: &PgQueuer,
+    built_in: Option<Catalog>,
     args: JobsArgs,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
-    let database = Database::find(global)?;
-    let built_in = match app {
-        Some(app) => Some(Catalog::built_in(app, database.queue())?),
-        None => None,
-    };
-    let pgq = database.connect(IfRefused::GiveUp).await?;
     match args.command {
         JobsCommand::List {
             which,
@@ -168,8 +155,8 @@ pub(super) async fn run(
             reason,
         } => {
             let filter = which.filter()?;
-            match decide(&pgq, &which, &filter, &sure, "cancel").await? {
-                Decision::List => list(&pgq, &filter, output).await,
+            match decide(pgq, &which, &filter, &sure, "cancel").await? {
+                Decision::List => list(pgq, &filter, output).await,
                 Decision::Do => {
                     output.result(&Done::Cancelled(pgq.cancel(&filter, &reason).await?))
                 }
@@ -195,15 +182,15 @@ pub(super) async fn run(
             if let Some(arguments) = arguments {
                 how = how.payload(payload(&arguments)?);
             }
-            match decide(&pgq, &which, &filter, &sure, "requeue").await? {
-                Decision::List => list(&pgq, &filter, output).await,
+            match decide(pgq, &which, &filter, &sure, "requeue").await? {
+                Decision::List => list(pgq, &filter, output).await,
                 Decision::Do => output.result(&Done::Requeued(pgq.requeue(&filter, &how).await?)),
             }
         }
         JobsCommand::Discard { which, sure } => {
             let filter = which.filter()?.state(JobState::Held);
-            match decide(&pgq, &which, &filter, &sure, "discard").await? {
-                Decision::List => list(&pgq, &filter, output).await,
+            match decide(pgq, &which, &filter, &sure, "discard").await? {
+                Decision::List => list(pgq, &filter, output).await,
                 Decision::Do => output.result(&Done::Discarded {
                     discarded: pgq.discard(&filter).await?,
                 }),

@@ -4,7 +4,6 @@ mod list;
 
 use std::ops::RangeInclusive;
 
-use chrono::Utc;
 use clap::{Args, Subcommand};
 use pgqueuer::{
     Missed, Overlap, PgQueuer, Schedule, ScheduleChange, ScheduleRecord,
@@ -13,14 +12,7 @@ use pgqueuer::{
 
 use self::list::{Done, List, Slots};
 use super::enqueue::{check_arguments, headers, parse_header, payload};
-use crate::{
-    app::App,
-    catalog::Catalog,
-    cli::GlobalArgs,
-    connection::{Database, IfRefused},
-    exit::Failure,
-    output::Output,
-};
+use crate::{catalog::Catalog, exit::Failure, output::Output};
 
 /// Lists the schedules, or makes, changes and runs them while workers run.
 #[derive(Debug, Args)]
@@ -122,30 +114,24 @@ struct Options {
 }
 
 pub(super) async fn run(
-    global: &GlobalArgs,
-    app: Option<App>,
+    pgq: &PgQueuer,
+    built_in: Option<Catalog>,
     args: SchedulesArgs,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
-    let database = Database::find(global)?;
-    let built_in = match app {
-        Some(app) => Some(Catalog::built_in(app, database.queue())?),
-        None => None,
-    };
-    let pgq = database.connect(IfRefused::GiveUp).await?;
     let done = |name: &str, what| Done {
         schedule: name.to_owned(),
         what,
     };
     match args.command.unwrap_or(SchedulesCommand::List) {
-        SchedulesCommand::List => output.result(&List::read(&pgq, built_in.as_ref()).await?),
+        SchedulesCommand::List => output.result(&List::read(pgq, built_in.as_ref()).await?),
         SchedulesCommand::Next { name, count } => {
-            let schedule = find(&pgq, &name).await?;
+            let schedule = find(pgq, &name).await?;
             output.result(&Slots::of(&schedule, count.into()))
         }
         SchedulesCommand::Create(args) => {
             let name = args.name.clone();
-            create(&pgq, built_in, args).await?;
+            create(pgq, built_in, args).await?;
             output.result(&done(&name, "created"))
         }
         SchedulesCommand::Set {
@@ -156,8 +142,8 @@ pub(super) async fn run(
         } => {
             let job = match arguments {
                 Some(arguments) => {
-                    let kind = find(&pgq, &name).await?.kind;
-                    Some(scheduled_job(&pgq, built_in, &kind, &arguments).await?)
+                    let kind = find(pgq, &name).await?.kind;
+                    Some(scheduled_job(pgq, built_in, &kind, &arguments).await?)
                 }
                 None => None,
             };
@@ -234,38 +220,17 @@ async fn create(
         missed,
         overlap,
     } = args.options;
-    let schedule = Schedule::new(args.rule)
-        .zone(tz.unwrap_or_else(|| "UTC".to_owned()))
-        .missed(missed.unwrap_or_default())
-        .overlap(overlap.unwrap_or_default());
-    // Says what is wrong with it.
-    schedule.next_after(Utc::now())?;
     let new = ScheduleToMake {
-        name: args.name.clone(),
-        schedule,
+        name: args.name,
+        schedule: Schedule::new(args.rule)
+            .zone(tz.unwrap_or_else(|| "UTC".to_owned()))
+            .missed(missed.unwrap_or_default())
+            .overlap(overlap.unwrap_or_default()),
         job,
         priority: args.priority,
         headers: headers(&args.headers)?,
     };
-    check_name(&args.name)?;
-    if pgq.store().create_schedule(&new).await? {
-        return Ok(());
-    }
-    Err(Failure::refused(format!(
-        "there is a schedule `{}` already; change that with `schedules set`, or take another name",
-        args.name
-    )))
-}
-
-fn check_name(name: &str) -> Result<(), Failure> {
-    let is_odd = |it: char| it.is_whitespace() || it.is_control();
-    if !(1..=pgqueuer::MAX_NAME_LENGTH).contains(&name.chars().count()) || name.contains(is_odd) {
-        return Err(Failure::refused(format!(
-            "{name:?} is no name of a schedule: 1 to {} characters, without white space",
-            pgqueuer::MAX_NAME_LENGTH
-        )));
-    }
-    Ok(())
+    Ok(pgq.create_encoded_schedule(&new).await?)
 }
 
 fn change(

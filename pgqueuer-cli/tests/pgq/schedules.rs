@@ -172,11 +172,15 @@ async fn what_is_no_schedule_is_refused() {
     weekly(&database);
     let create = |args: &[&str]| schedules(&database, &[&["create"], args].concat());
     let welcome = r#"{"user_id": 7}"#;
-    create(&["weekly", "send_welcome", "0 9 * * *", welcome]).fails(5, &expect![[r#"
-        error: there is a schedule `weekly` already; change that with `schedules set`, or take another name
-    "#]]);
+    create(&["weekly", "send_welcome", "0 9 * * *", welcome]).fails(
+        5,
+        &expect![[r#"
+        error: there is a schedule `weekly` already; change that, or take another name
+    "#]],
+    );
     create(&["x", "send_welcome", "0 25 * * *", welcome]).fails(2, &expect![[r#"
-        error: cron expression `0 25 * * *` has the hour `25`; write 0 to 23, with `*`, `,`, `-` and `/`
+        error: schedule `x` is refused
+        caused by: cron expression `0 25 * * *` has the hour `25`; write 0 to 23, with `*`, `,`, `-` and `/`
     "#]]);
     create(&[
         "x",
@@ -189,8 +193,9 @@ async fn what_is_no_schedule_is_refused() {
     .fails(
         2,
         &expect![[r#"
-        error: time zone `Mars/Base` is unknown; write an IANA name, as in `Europe/Oslo`
-    "#]],
+            error: schedule `x` is refused
+            caused by: time zone `Mars/Base` is unknown; write an IANA name, as in `Europe/Oslo`
+        "#]],
     );
     create(&["x", "send_welcom", "0 9 * * *"]).fails(
         5,
@@ -199,10 +204,10 @@ async fn what_is_no_schedule_is_refused() {
     "#]],
     );
     create(&["x y", "send_welcome", "0 9 * * *", welcome]).fails(
-        5,
+        2,
         &expect![[r#"
-        error: "x y" is no name of a schedule: 1 to 128 characters, without white space
-    "#]],
+            error: schedule "x y" contains white space or control characters
+        "#]],
     );
     let without = create(&["x", "send_welcome", "0 9 * * *", r#"{"user": 7}"#]);
     assert_eq!(without.code, 5, "{}", without.stderr);

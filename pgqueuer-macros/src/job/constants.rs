@@ -164,7 +164,8 @@ fn schedule(schedule: &Schedule) -> TokenStream {
     let missed = match missed {
         Missed::Skip => quote!(Skip),
         Missed::Once => quote!(Once),
-        Missed::All(up_to) => quote!(All { up_to: #up_to }),
+        Missed::All(None) => quote!(ALL),
+        Missed::All(Some(up_to)) => quote!(All { up_to: #up_to }),
     };
     let (overlap, changes) = (format_ident!("{overlap}"), format_ident!("{changes}"));
     quote_spanned! {Span::mixed_site()=>

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::{
-    enqueue::NewJob,
+    enqueue::{NewJob, Prepared},
     error::{Error, ErrorKind as Kind, Result},
     handle::PgQueuer,
     job::{Job, JobId},
@@ -67,8 +67,6 @@ impl PgQueuer {
         schedule: &Schedule,
         job: NewJob<J>,
     ) -> Result<()> {
-        validate_name("schedule", name)?;
-        schedule.parse().map_err(|it| refused(name).because(it))?;
         let priority = job.own_priority();
         let (job, unique) = job.prepare()?;
         let usual = J::OPTIONS.unique.unwrap_or(UniqueFor::Unfinished);
@@ -79,19 +77,29 @@ impl PgQueuer {
                  a time, a window, or another answer to a conflict",
             ));
         }
-        let new = ScheduleToMake {
+        self.create_encoded_schedule(&ScheduleToMake {
             name: name.to_owned(),
             schedule: schedule.clone(),
-            job: ScheduledJob {
-                kind: job.kind.into_owned(),
-                payload: job.payload,
-                limit_key: job.limit_key,
-                unique_key: unique.map(|it| it.key),
-            },
             priority,
-            headers: job.headers,
-        };
-        if self.store().create_schedule(&new).await? {
+            headers: job.headers.clone(),
+            job: ScheduledJob::of((job, unique)),
+        })
+        .await
+    }
+
+    /// As [`create_schedule`](Self::create_schedule), for who has the arguments encoded, and not their
+    /// types.
+    ///
+    /// # Errors
+    ///
+    /// As [`create_schedule`](Self::create_schedule).
+    pub async fn create_encoded_schedule(&self, new: &ScheduleToMake) -> Result<()> {
+        let name = &new.name;
+        validate_name("schedule", name)?;
+        new.schedule
+            .parse()
+            .map_err(|it| refused(name).because(it))?;
+        if self.store().create_schedule(new).await? {
             return Ok(());
         }
         Err(Error::new(
@@ -249,13 +257,7 @@ impl ScheduleChange {
 
     /// Other arguments.
     pub fn job<J: Job>(mut self, job: J) -> Self {
-        let prepared = job.options().prepare();
-        self.job = Some(prepared.map(|(job, unique)| ScheduledJob {
-            kind: job.kind.into_owned(),
-            payload: job.payload,
-            limit_key: job.limit_key,
-            unique_key: unique.map(|it| it.key),
-        }));
+        self.job = Some(job.options().prepare().map(ScheduledJob::of));
         self
     }
 
@@ -268,6 +270,17 @@ impl ScheduleChange {
     fn set(mut self, name: &str, value: String) -> Self {
         self.settings.insert(name.to_owned(), Value::String(value));
         self
+    }
+}
+
+impl ScheduledJob {
+    fn of((job, unique): Prepared) -> Self {
+        Self {
+            kind: job.kind.into_owned(),
+            payload: job.payload,
+            limit_key: job.limit_key,
+            unique_key: unique.map(|it| it.key),
+        }
     }
 }
 

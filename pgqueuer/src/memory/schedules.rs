@@ -1,11 +1,14 @@
 //! Schedules. Mirrors `pgqueuer.tick` and its like in the schema.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::state::{Live, Memory};
 use crate::{
     context::Headers,
+    error::Result,
     job::JobId,
     payload::{Codec, Payload},
     schedule::{Changes, Overlap, PREVIOUS_HEADER, SCHEDULE_HEADER, SLOT_HEADER, Schedule},
@@ -188,12 +191,17 @@ impl Memory {
         let is_unfinished = last.is_some_and(|it| it.state != Live::Held);
         let is_skipped = row.in_force.overlap == Overlap::Skip && is_unfinished;
         let slot = tick.slot.filter(|_| !is_skipped);
-        let job = slot.and_then(|slot| self.enqueue_slot(&tick.name, slot, now));
+        let job = slot.map(|slot| self.enqueue_slot(&tick.name, slot, now));
+        // One that can never be enqueued is not tried for ever.
+        let (job, failure) = match job.transpose() {
+            Ok(job) => (job, None),
+            Err(error) => (None, Some(error.to_string())),
+        };
         let row = self.schedules.get_mut(&tick.name)?;
         row.revision += 1;
-        row.next_tick = tick.next_tick;
-        row.fault.clone_from(&tick.fault);
-        let slot = tick.slot?;
+        row.next_tick = tick.next_tick.filter(|_| failure.is_none());
+        row.fault = failure.clone().or_else(|| tick.fault.clone());
+        let slot = tick.slot.filter(|_| failure.is_none())?;
         match job {
             Some(id) => (row.last_slot, row.last_job) = (Some(slot), Some(id)),
             None => row.last_skipped = Some(slot),
@@ -210,8 +218,8 @@ impl Memory {
         name: &str,
         slot: DateTime<Utc>,
         now: DateTime<Utc>,
-    ) -> Option<JobId> {
-        let row = self.schedules.get(name)?;
+    ) -> Result<JobId> {
+        let row = &self.schedules[name];
         let known = self.kinds.get(&row.job.kind);
         let mut headers = row.headers.clone();
         headers.insert(SCHEDULE_HEADER.to_owned(), name.to_owned());
@@ -219,38 +227,40 @@ impl Memory {
         if let Some(previous) = row.last_slot {
             headers.insert(PREVIOUS_HEADER.to_owned(), previous.to_rfc3339());
         }
+        let ScheduledJob {
+            kind,
+            payload,
+            mut limit_key,
+            mut unique_key,
+        } = row.job.clone();
+        // Keys that are not given are made now, from what can be read.
+        if let Some(known) = known.filter(|_| payload.codec == Codec::Json) {
+            if limit_key.is_none() && !known.limit_by.is_empty() {
+                limit_key = Some(payload.key(&kind, &known.limit_by)?);
+            }
+            if let (None, Some(unique_by)) = (&unique_key, &known.unique_by) {
+                unique_key = Some(payload.key(&kind, unique_by)?);
+            }
+        }
         let window = known.and_then(|it| it.unique_millis);
-        // What is not given is made now, from JSON.
-        let is_json = row.job.payload.codec == Codec::Json;
-        let key = |by: &[String]| row.job.payload.key(&row.job.kind, by).ok();
-        let limit_by = known
-            .map(|it| &it.limit_by)
-            .filter(|it| is_json && !it.is_empty());
-        let limit_key = row.job.limit_key.clone();
-        let limit_key = limit_key.or_else(|| key(limit_by?));
-        let unique_by = known
-            .and_then(|it| it.unique_by.as_ref())
-            .filter(|_| is_json);
-        let unique_key = row.job.unique_key.clone();
-        let unique_key = unique_key.or_else(|| key(unique_by?));
         let unique = unique_key.map(|key| Unique {
             key,
             lasts: match window.and_then(|it| u64::try_from(it).ok()) {
-                Some(millis) => UniqueFor::Window(std::time::Duration::from_millis(millis)),
+                Some(millis) => UniqueFor::Window(Duration::from_millis(millis)),
                 None => UniqueFor::Unfinished,
             },
             on_conflict: OnConflict::Skip,
         });
         let job = JobToEnqueue {
-            kind: row.job.kind.clone().into(),
+            kind: kind.into(),
             priority: row.priority.or(known.map(|it| it.priority)).unwrap_or(0),
-            payload: row.job.payload.clone(),
+            payload,
             headers,
             limit_key,
             run_at: RunAt::Now,
         };
-        let enqueued = self.enqueue_unique(&[(job, unique)], now).ok()?;
-        enqueued.first().map(|it| it.id)
+        let enqueued = self.enqueue_unique(&[(job, unique)], now)?;
+        Ok(enqueued[0].id)
     }
 
     pub(super) fn create_schedule(&mut self, new: &ScheduleToMake, now: DateTime<Utc>) -> bool {
@@ -312,10 +322,15 @@ impl Memory {
         Some(true)
     }
 
-    pub(super) fn run_schedule(&mut self, name: &str, now: DateTime<Utc>) -> Option<JobId> {
+    pub(super) fn run_schedule(&mut self, name: &str, now: DateTime<Utc>) -> Result<Option<JobId>> {
+        if !self.schedules.contains_key(name) {
+            return Ok(None);
+        }
         let id = self.enqueue_slot(name, now, now)?;
-        self.schedules.get_mut(name)?.last_job = Some(id);
-        Some(id)
+        if let Some(row) = self.schedules.get_mut(name) {
+            row.last_job = Some(id);
+        }
+        Ok(Some(id))
     }
 
     pub(super) fn delete_schedule(&mut self, name: &str) -> bool {

@@ -29,15 +29,14 @@ use crate::{
 /// The longest sleep: somebody may have made or changed a schedule.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
+/// How many slots one call deals with: a second's work or so.
+const MOST_TICKS: usize = 1000;
+
 /// Makes the schedules of this worker known.
 pub(super) async fn publish(store: &dyn Store, registry: &Registry) -> Result<()> {
     let mut schedules: Vec<(String, Schedule)> = Vec::new();
     for job in registry.jobs() {
         if let Some(schedule) = job.schedule() {
-            schedule.parse().map_err(|problem| {
-                Error::config(format!("the schedule of job `{}` is refused", job.kind))
-                    .because(problem)
-            })?;
             schedules.push((job.kind.to_owned(), schedule));
         }
     }
@@ -95,15 +94,13 @@ pub(super) async fn run(store: Arc<dyn Store>, registry: Arc<Registry>, stop: Ca
 async fn look(store: &dyn Store, kinds: &[&str], declared: &[&str]) -> Result<Duration> {
     let began = Instant::now();
     let found = in_time(LONGEST_CALL, store.due_schedules(kinds, declared)).await?;
-    let mut ticks: Vec<Vec<TickToMake>> = Vec::new();
-    for due in found.due {
-        ticks.push(plan(due, found.now));
-    }
-    // By name, so that two workers take them in the same order.
-    ticks.sort_by(|a, b| a[0].name.cmp(&b[0].name));
+    let ticks = found.due.into_iter().map(|due| plan(due, found.now));
+    let ticks: Vec<Vec<TickToMake>> = ticks.collect();
     let next = ticks.iter().flatten().filter_map(|it| it.next_tick);
     let next = next.filter(|it| *it > found.now).chain(found.soonest).min();
-    make(store, ticks).await?;
+    for batch in batches(ticks) {
+        make(store, &batch).await?;
+    }
     let wait = next.map_or(LONGEST_WAIT, |it| {
         (it - found.now).to_std().unwrap_or_default()
     });
@@ -156,13 +153,28 @@ fn plan(due: DueSchedule, now: DateTime<Utc>) -> Vec<TickToMake> {
         .collect()
 }
 
-/// All in one call. If that fails, one by one: one that fails must not keep the others from ticking.
-async fn make(store: &dyn Store, ticks: Vec<Vec<TickToMake>>) -> Result<()> {
-    let all = ticks.concat();
-    if all.is_empty() {
-        return Ok(());
+/// What goes into one call each: all, unless many schedules catch up at once.
+fn batches(ticks: Vec<Vec<TickToMake>>) -> Vec<Vec<Vec<TickToMake>>> {
+    let mut batches: Vec<Vec<Vec<TickToMake>>> = Vec::new();
+    let mut room = 0;
+    for of_one in ticks {
+        match batches.last_mut() {
+            Some(batch) if of_one.len() <= room => {
+                room -= of_one.len();
+                batch.push(of_one);
+            }
+            _ => {
+                room = MOST_TICKS.saturating_sub(of_one.len());
+                batches.push(vec![of_one]);
+            }
+        }
     }
-    let Err(problem) = make_together(store, &all).await else {
+    batches
+}
+
+/// All in one call. If that fails, one by one: one that fails must not keep the others from ticking.
+async fn make(store: &dyn Store, ticks: &[Vec<TickToMake>]) -> Result<()> {
+    let Err(problem) = make_together(store, &ticks.concat()).await else {
         return Ok(());
     };
     let mut is_of_all = true;
@@ -192,4 +204,34 @@ async fn make_together(store: &dyn Store, ticks: &[TickToMake]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_go_together_unless_they_are_many() {
+        let ticks = |name: &str, count: usize| {
+            let tick = TickToMake {
+                name: name.to_owned(),
+                revision: 0,
+                slot: None,
+                next_tick: None,
+                fault: None,
+            };
+            vec![tick; count]
+        };
+        let sizes = |counts: &[usize]| -> Vec<Vec<usize>> {
+            let ticks = counts.iter().map(|it| ticks("hourly", *it)).collect();
+            let batches = batches(ticks).into_iter();
+            batches
+                .map(|it| it.iter().map(Vec::len).collect())
+                .collect()
+        };
+        assert_eq!(sizes(&[]), Vec::<Vec<usize>>::new());
+        assert_eq!(sizes(&[1; 500]), [vec![1; 500]]);
+        let many = [vec![600, 400], vec![1, 999], vec![1000], vec![1]];
+        assert_eq!(sizes(&[600, 400, 1, 999, 1000, 1]), many);
+    }
 }

@@ -38,21 +38,15 @@ pub struct Tick {
     pub late_by: TimeDelta,
 }
 
-impl Tick {
-    fn of(context: &Context) -> Self {
+impl Inject for Tick {
+    fn inject(context: &Context) -> Result<Self> {
         let time = |name| context.header(name)?.parse::<DateTime<Utc>>().ok();
         let slot = time(SLOT_HEADER).unwrap_or(context.enqueued_at());
-        Self {
+        Ok(Self {
             schedule: context.header(SCHEDULE_HEADER).map(str::to_owned),
             slot,
             previous: time(PREVIOUS_HEADER),
             late_by: (context.enqueued_at() - slot).max(TimeDelta::zero()),
-        }
-    }
-}
-
-impl Inject for Tick {
-    fn inject(context: &Context) -> Result<Self> {
-        Ok(Self::of(context))
+        })
     }
 }

@@ -70,16 +70,28 @@ impl Ticks {
             Missed::Once => vec![last],
             Missed::Skip if now - last <= GRACE => vec![last],
             Missed::Skip => Vec::new(),
-            Missed::All { up_to } => {
-                let earlier = |slot: &DateTime<Utc>| {
-                    let before = *slot - TimeDelta::seconds(1);
-                    (*slot > first).then(|| self.last_before(first, before))
-                };
-                let latest = std::iter::successors(Some(last), earlier).take(usize::from(up_to));
-                let mut slots: Vec<_> = latest.collect();
-                slots.reverse();
-                slots
+            Missed::All { up_to } => self.last_slots(first, last, up_to.into()),
+        }
+    }
+
+    /// The last slots from `first` to `last`, so many of them. Looks back twice as far each time, so
+    /// that it need not go through all that there are.
+    fn last_slots(
+        &self,
+        first: DateTime<Utc>,
+        last: DateTime<Utc>,
+        up_to: usize,
+    ) -> Vec<DateTime<Utc>> {
+        let second = TimeDelta::seconds(1);
+        let mut back = second;
+        loop {
+            let from = (last - back).max(first - second);
+            let next = |it: &DateTime<Utc>| self.next_after(*it).filter(|it| *it <= last);
+            let mut slots: Vec<_> = std::iter::successors(next(&from), next).collect();
+            if slots.len() >= up_to || from < first {
+                return slots.split_off(slots.len().saturating_sub(up_to));
             }
+            back = back * 2;
         }
     }
 

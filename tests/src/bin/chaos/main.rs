@@ -122,7 +122,7 @@ async fn work() -> Result {
         .ok()
         .map(|it| it.parse())
         .transpose()?;
-    end_with_parent();
+    pgqueuer_tests::program::end_with_parent();
     load::tell_count();
     pgqueuer_cli::App::new()
         .state(ledger)
@@ -133,13 +133,4 @@ async fn work() -> Result {
         .run()
         .await?;
     Ok(())
-}
-
-/// Ends this process when the one that started it is gone, and the pipe between them closed.
-#[cfg(unix)]
-fn end_with_parent() {
-    std::thread::spawn(|| {
-        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
-        std::process::exit(1);
-    });
 }

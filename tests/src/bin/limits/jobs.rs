@@ -8,6 +8,8 @@ use std::{
 
 use pgqueuer::{BoxError, prelude::*};
 
+use pgqueuer_tests::program::end_with_parent;
+
 use crate::{Result, log::Log};
 
 /// Two at a time, and 50 ms long.
@@ -70,11 +72,7 @@ async fn run(log: &Log, context: &Context, key: &str, how_long: Duration) -> Res
 /// One worker, until it is told to stop.
 pub(crate) async fn work() -> Result {
     let path = env::var("LIMITS_LOG")?;
-    // Ends with the process that started it.
-    std::thread::spawn(|| {
-        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
-        std::process::exit(1);
-    });
+    end_with_parent();
     pgqueuer_cli::App::new()
         .state(Log::open(path.as_ref())?)
         .configure(|worker| worker.lease(Duration::from_secs(3)))

@@ -25,11 +25,10 @@ mod pace;
 #[cfg(unix)]
 mod rate;
 
-use std::{env, error::Error, process::ExitCode};
+use std::{env, process::ExitCode};
 
 use clap::{Parser, ValueEnum};
-
-type Result<T = (), E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
+use pgqueuer_tests::program::{Result, verdict};
 
 /// Tries to break limits, and says what it saw.
 #[derive(Parser)]
@@ -84,12 +83,5 @@ async fn main() -> Result<ExitCode> {
             Trial::Cost => cost::measure(args.short).await?,
         });
     }
-    for problem in &wrong {
-        println!("WRONG: {problem}");
-    }
-    if wrong.is_empty() {
-        println!("all is well");
-        return Ok(ExitCode::SUCCESS);
-    }
-    Ok(ExitCode::FAILURE)
+    Ok(verdict(&wrong))
 }

@@ -142,7 +142,7 @@ impl Fleet {
         while self.workers.len() < self.size {
             self.start_one()?;
         }
-        sleep(Duration::from_secs(5)).await;
+        self.all_have_ticked().await?;
         while !self.workers.is_empty() {
             self.kill_one().await?;
         }
@@ -153,8 +153,23 @@ impl Fleet {
         for _ in 0..self.size {
             self.start_one()?;
         }
-        sleep(Duration::from_secs(8)).await;
-        Ok(())
+        self.all_have_ticked().await
+    }
+
+    /// Waits until each schedule has had a job for a slot that is still to come.
+    async fn all_have_ticked(&self) -> Result {
+        let now = self.pgq.now().await?;
+        let began = Instant::now();
+        loop {
+            let listed = self.pgq.list_schedules().await?;
+            if listed.iter().all(|it| it.last_slot > Some(now)) {
+                return Ok(());
+            }
+            if began.elapsed() > Duration::from_secs(120) {
+                return Err(format!("they do not tick: {listed:?}").into());
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Pauses the schedules, and waits for the last job to be done.

@@ -5,6 +5,8 @@ use std::{env, time::Duration};
 use pgqueuer::{BoxError, prelude::*};
 use sqlx::PgPool;
 
+use pgqueuer_tests::program::end_with_parent;
+
 use crate::Result;
 
 /// Where each job notes down its slot.
@@ -53,11 +55,7 @@ async fn write(pool: &PgPool, tick: &Tick, context: &Context) -> Result<(), BoxE
 
 /// One worker, until it is told to stop.
 pub(crate) async fn work() -> Result {
-    // Ends with the process that started it.
-    std::thread::spawn(|| {
-        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
-        std::process::exit(1);
-    });
+    end_with_parent();
     let url = env::var("DATABASE_URL")?;
     let pool = sqlx::postgres::PgPoolOptions::new().max_connections(4);
     pgqueuer_cli::App::new()

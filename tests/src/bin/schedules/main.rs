@@ -17,11 +17,10 @@ mod fleet;
 #[cfg(unix)]
 mod jobs;
 
-use std::{env, error::Error, process::ExitCode, time::Duration};
+use std::{env, process::ExitCode, time::Duration};
 
 use clap::Parser;
-
-type Result<T = (), E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
+use pgqueuer_tests::program::{Result, verdict};
 
 /// Kills the workers of twenty schedules at random, and looks for slots without a job, or with two.
 #[derive(Parser)]
@@ -68,12 +67,5 @@ async fn main() -> Result<ExitCode> {
     fleet.stop_all_for_ten_slots().await?;
     fleet.come_to_rest().await?;
     let wrong = check::check(&fleet).await?;
-    for problem in &wrong {
-        println!("WRONG: {problem}");
-    }
-    if wrong.is_empty() {
-        println!("all is well");
-        return Ok(ExitCode::SUCCESS);
-    }
-    Ok(ExitCode::FAILURE)
+    Ok(verdict(&wrong))
 }

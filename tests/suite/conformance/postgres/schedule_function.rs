@@ -2,13 +2,15 @@
 
 use std::sync::{Arc, Mutex};
 
-use pgqueuer::{Missed, Schedule, State, Tick, job, schedule, store::ScheduleRecord};
+use pgqueuer::{
+    Missed, Overlap, Schedule, ScheduleChange, State, Tick, job, schedule, store::ScheduleRecord,
+};
 use sqlx::{AssertSqlSafe, Connection as _};
 
 use super::super::postgres_only;
 use crate::{
     backend::Database,
-    support::{eventually, in_time},
+    support::{eventually, in_time, wait_for_a_lock},
 };
 
 postgres_only! {
@@ -20,7 +22,8 @@ postgres_only! {
     leaves_one_in_the_code_alone,
     gives_its_jobs_the_keys_of_their_kind,
     shows_the_fault_of_a_rule,
-    stops_at_a_job_that_cannot_be,
+    runs_once_if_it_has_to_wait,
+    keeps_both_of_two_changes_at_once,
     pauses_runs_and_deletes,
     refuses_what_cannot_be,
 }
@@ -176,28 +179,52 @@ async fn shows_the_fault_of_a_rule(database: &Database) {
     assert!(fault.contains("has the hour `25`"), "{fault}");
 }
 
-/// Its key is too long for an index. The others go on.
-async fn stops_at_a_job_that_cannot_be(database: &Database) {
-    let long =
-        "SELECT pgqueuer.schedule('long', 'bill', 'every 1s', jsonb_build_object('customer', (
-        SELECT string_agg(md5(number::text), '') FROM generate_series(1, 1000) AS number)))";
-    let long = database.sql(long);
-    sqlx::query(long).execute(database.pool()).await.unwrap();
+/// The row is changed by another transaction meanwhile, as by a tick.
+async fn runs_once_if_it_has_to_wait(database: &Database) {
     call(
         database,
-        "schedule('good', 'bill', 'every 1s', '{\"customer\": 7}')",
+        "schedule('x', 'bill', '0 9 * * *', '{\"customer\": 7}')",
     )
     .await
     .unwrap();
+    let mut other = database.pool().begin().await.unwrap();
+    let update = database.sql("UPDATE pgqueuer.schedules SET revision = revision + 1");
+    sqlx::query(update).execute(&mut *other).await.unwrap();
 
-    let seen = Seen::default();
-    work_until(database, &seen, async || seen.0.lock().unwrap().len() >= 2).await;
+    let running = call(database, "run_schedule('x')");
+    let committing = async {
+        wait_for_a_lock(database).await;
+        other.commit().await.unwrap();
+    };
+    let (ran, ()) = in_time("the run", async { tokio::join!(running, committing) }).await;
 
-    let all = listed(database).await;
-    let long = all.iter().find(|it| it.name == "long").unwrap();
-    let fault = long.fault.as_deref().expect("it is at fault");
-    assert!(fault.contains("index row"), "{fault}");
-    assert_eq!((long.next_tick, long.last_slot), (None, None));
+    ran.unwrap();
+    assert_eq!(database.pgq.count_jobs().await.unwrap().available, 1);
+    assert_eq!(listed(database).await[0].last_slot, None);
+}
+
+/// Both are there in the end.
+async fn keeps_both_of_two_changes_at_once(database: &Database) {
+    call(database, "schedule('x', 'bill', '0 9 * * *')")
+        .await
+        .unwrap();
+    let mut other = database.pool().begin().await.unwrap();
+    let update = database.sql(
+        "UPDATE pgqueuer.schedules SET of_hand = of_hand || '{\"overlap\": \"skip\"}', revision = revision + 1",
+    );
+    sqlx::query(update).execute(&mut *other).await.unwrap();
+
+    let change = ScheduleChange::new().rule("0 10 * * *");
+    let changing = database.pgq.change_schedule("x", change);
+    let committing = async {
+        wait_for_a_lock(database).await;
+        other.commit().await.unwrap();
+    };
+    let (changed, ()) = in_time("the change", async { tokio::join!(changing, committing) }).await;
+
+    changed.unwrap();
+    let expected = Schedule::new("0 10 * * *").overlap(Overlap::Skip);
+    assert_eq!(listed(database).await[0].schedule, expected);
 }
 
 async fn pauses_runs_and_deletes(database: &Database) {
@@ -234,7 +261,8 @@ async fn refuses_what_cannot_be(database: &Database) {
         ("'a b', 'bill', '0 9 * * *'", "is no name"),
         ("E'a\\u2003b', 'bill', '0 9 * * *'", "is no name"),
         ("repeat('x', 129), 'bill', '0 9 * * *'", "is no name"),
-        ("'x', NULL, '0 9 * * *'", "has no kind"),
+        ("'x', NULL, '0 9 * * *'", "the kind is 0 characters long"),
+        ("'x', 'a b', '0 9 * * *'", "white space"),
         ("'x', 'bill', NULL", "has rule NULL"),
         ("'x', 'bill', '0 9 * * *', '[]'", "not an object"),
         ("'x', 'bill', '0 9 * * *', NULL", "not an object"),

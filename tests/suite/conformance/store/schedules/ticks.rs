@@ -7,7 +7,7 @@ use pgqueuer::{
 };
 use serde_json::json;
 
-use super::{STEP, change, due, hourly, listed, publish, tick, ticked};
+use super::{STEP, change, due, hourly, listed, publish, tick, ticked, to_make};
 use crate::{
     conformance::store_cases,
     support::{
@@ -26,6 +26,7 @@ store_cases! {
     skip_a_slot_while_the_last_job_is_unfinished,
     do_not_wait_for_a_job_that_is_held,
     stop_at_a_fault_until_they_are_changed,
+    stop_at_a_job_that_can_never_be,
 }
 
 async fn enqueue_a_job_with_each_slot(store: &dyn Store) {
@@ -207,4 +208,34 @@ async fn stop_at_a_fault_until_they_are_changed(store: &dyn Store) {
         .await
         .unwrap();
     assert!(due(store, "report").await.is_some());
+}
+
+/// Its key is too long. The other one ticks, in the same call.
+async fn stop_at_a_job_that_can_never_be(store: &dyn Store) {
+    let mut kind = kind_record("report");
+    kind.limit_by = vec!["customer".to_owned()];
+    store.publish_kinds(&[kind]).await.unwrap();
+    for (name, length) in [("good", 10), ("long", 2000)] {
+        let mut new = to_make(name);
+        new.job.limit_key = None;
+        new.job.payload.bytes = format!(r#"{{"customer": "{}"}}"#, "x".repeat(length)).into();
+        store.create_schedule(&new).await.unwrap();
+    }
+    let slot = seconds_from_now(store, -60).await;
+    let both = [
+        tick(store, "long", slot).await,
+        tick(store, "good", slot).await,
+    ];
+
+    let ticked = store.tick(&both).await.unwrap();
+
+    let names: Vec<_> = ticked.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(names, ["good"]);
+    let long = listed(store, "long").await;
+    let fault = long.fault.expect("it is at fault");
+    assert!(fault.contains("a key of job"), "{fault}");
+    assert_eq!((long.next_tick, long.last_slot), (None, None));
+    assert_eq!(due(store, "long").await, None);
+    assert!(store.run_schedule("long").await.is_err());
+    assert_eq!(store.count_jobs(None).await.unwrap().available, 1);
 }
