@@ -131,7 +131,7 @@ async fn check_one(
         ));
     }
     // The job that came first after it: for the first slot of all, or for the last one that had come.
-    let late = ran.iter().find(|it| it.slot > from);
+    let late = ran.iter().find(|it| it.enqueued_at > from);
     let late = late.map(|it| it.enqueued_at - it.slot >= (to - from) / 2);
     if late != Some(matches!(schedule.missed, Missed::All { .. })) {
         wrong.push(format!(
