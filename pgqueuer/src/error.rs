@@ -94,19 +94,29 @@ pub(crate) struct Chain<'a>(pub(crate) &'a (dyn StdError + 'static));
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut last = self.0.to_string();
-        f.write_str(&last)?;
-        let mut next = self.0.source();
-        while let Some(source) = next {
-            let text = source.to_string();
-            // Some errors (those of sqlx) end with what their source says.
-            let is_told = last.len() > text.len() && last.ends_with(&text);
-            if !is_told {
-                write!(f, ": {text}")?;
-            }
-            last = text;
-            next = source.source();
-        }
-        Ok(())
+        f.write_str(&texts(links(self.0)).join(": "))
     }
+}
+
+/// An error and its sources.
+pub(crate) fn links<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&it| it.source())
+}
+
+/// What each of them says, but for what the one before has said already: some errors (those of sqlx)
+/// end with what their source says.
+pub(crate) fn texts<'a>(errors: impl Iterator<Item = &'a (dyn StdError + 'static)>) -> Vec<String> {
+    let mut texts: Vec<String> = Vec::new();
+    let mut last = String::new();
+    for error in errors {
+        let text = error.to_string();
+        let is_told = last.len() > text.len() && last.ends_with(&text);
+        if !is_told {
+            texts.push(text.clone());
+        }
+        last = text;
+    }
+    texts
 }

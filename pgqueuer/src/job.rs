@@ -10,7 +10,7 @@ use crate::{
     enqueue::{NewJob, StreamTarget, Target, enqueue_many, enqueue_stream},
     error::Result,
     options::JobOptions,
-    outcome::Outcome,
+    outcome::{JobOutput, Outcome},
     payload::Payload,
     resources::Requirement,
     schedule::Schedule,
@@ -64,6 +64,9 @@ pub type HandlerFuture = Pin<Box<dyn Future<Output = Outcome> + Send>>;
     note = "declare one with `#[pgqueuer::job] async fn …`, and use the struct that it makes"
 )]
 pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// What the job results in: the `T` of the handler's `Result<T, E>`, or `()`.
+    type Output: JobOutput;
+
     /// Stored with every job, and how its handler is found.
     ///
     /// 1 to 128 characters. Changing it strands the jobs that are queued; put the

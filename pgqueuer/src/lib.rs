@@ -51,7 +51,10 @@ pub use key::{Key, KeyValue, MAX_KEY_BYTES};
 pub use limits::{LimitRecord, Limits, Rate, Scope, SetLimit};
 pub use memory::MemoryStore;
 pub use options::{JobOptions, MAX_NAME_LENGTH, OnFailure};
-pub use outcome::{Cancel, Hold, IntoOutcome, Outcome, Retry, Snooze};
+pub use outcome::{
+    Cancel, Cause, Hold, IntoOutcome, JobOutput, MAX_RESULT_BYTES, Outcome, Retry, Returned,
+    Snooze, Typed, TypedError,
+};
 pub use payload::{Codec, Payload};
 pub use pgqueuer_macros::{job, schedule};
 pub use postgres::{Hosts, PostgresStore, SchemaName, ddl};

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     context::Context,
-    error::{Error, Result},
+    error::{Chain, Error, Result},
     job::{Argument, HandlerFuture, Job, Source},
     limits::{Limits, Scope},
     options::{JobOptions, validate_name},
+    outcome::{Cause, Outcome},
     payload::Payload,
     resources::{Requirement, Resources},
     schedule::Schedule,
@@ -40,14 +41,7 @@ pub struct JobDescriptor {
     to_json: fn(&Payload) -> Result<serde_json::Value>,
     limit_key: fn(&Payload) -> Result<Option<String>>,
     unique_key: fn(&Payload) -> Result<Option<String>>,
-    start: fn(&Payload, Context) -> Result<Start>,
-}
-
-/// A handler that was started, or the reason why it could not be.
-pub(crate) enum Start {
-    Running(HandlerFuture),
-    /// The payload does not decode: trying again would not help.
-    Undecodable(Error),
+    start: fn(&Payload, Context) -> Result<HandlerFuture, Outcome>,
 }
 
 inventory::collect!(JobDescriptor);
@@ -74,9 +68,11 @@ impl JobDescriptor {
             },
             limit_key: |payload| payload.decode::<J>()?.limit_key(),
             unique_key: |payload| payload.decode::<J>()?.unique_key(),
-            start: |payload, context| match payload.decode::<J>() {
-                Ok(job) => job.run(context).map(Start::Running),
-                Err(error) => Ok(Start::Undecodable(error)),
+            start: |payload, context| {
+                let job = payload.decode::<J>();
+                let job = job.map_err(|it| Outcome::undecodable(Chain(&it).to_string()))?;
+                job.run(context)
+                    .map_err(|it| Outcome::Failed(Cause::of(&it)))
             },
         }
     }
@@ -128,7 +124,12 @@ impl JobDescriptor {
         (self.kind, self.source) == (other.kind, other.source) && self.source != Source::UNKNOWN
     }
 
-    pub(crate) fn start(&self, payload: &Payload, context: Context) -> Result<Start> {
+    /// Starts the handler; or says how the attempt ends, if it cannot be started.
+    pub(crate) fn start(
+        &self,
+        payload: &Payload,
+        context: Context,
+    ) -> Result<HandlerFuture, Outcome> {
         (self.start)(payload, context)
     }
 

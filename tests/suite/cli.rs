@@ -25,6 +25,8 @@ struct Count {
 type Counter = Arc<AtomicU32>;
 
 impl Job for Count {
+    type Output = ();
+
     const KIND: &'static str = "count";
     const ALIASES: &'static [&'static str] = &["tally"];
     const OPTIONS: JobOptions = JobOptions {
@@ -50,7 +52,7 @@ impl Job for Count {
         let counter = State::<Counter>::inject(&context)?;
         Ok(Box::pin(async move {
             counter.fetch_add(self.by, Ordering::Relaxed);
-            Outcome::Completed
+            Outcome::done()
         }))
     }
 }

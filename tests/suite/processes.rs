@@ -25,6 +25,8 @@ mod jobs {
             pub(super) struct $name { $(pub(super) $field: $type),* }
 
             impl Job for $name {
+                type Output = ();
+
                 const KIND: &'static str = $kind;
 
                 fn run(self, _: Context) -> Result<HandlerFuture> {

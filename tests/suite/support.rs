@@ -165,17 +165,12 @@ pub(crate) fn settlement(key: ClaimKey, disposition: Disposition) -> Settlement 
         place: Place::default(),
         disposition,
         failure: None,
+        result: None,
     }
 }
 
 pub(crate) fn failure(attempt: u16, message: &str) -> Failure {
-    Failure {
-        attempt,
-        failed_at: None,
-        reason: FailureReason::Error,
-        message: message.to_owned(),
-        backtrace: None,
-    }
+    Failure::new(attempt, FailureReason::Error, message)
 }
 
 /// Settles, and returns the claims that were refused.

@@ -41,13 +41,15 @@ impl<const K: usize> Numbered<K> {
 }
 
 impl<const K: usize> Job for Numbered<K> {
+    type Output = ();
+
     const KIND: &'static str = match std::str::from_utf8(&Self::NAME) {
         Ok(name) => name,
         Err(_) => panic!("digits are text"),
     };
 
     fn run(self, _: Context) -> pgqueuer::Result<HandlerFuture> {
-        Ok(Box::pin(async { Outcome::Completed }))
+        Ok(Box::pin(async { Outcome::done() }))
     }
 }
 
@@ -74,6 +76,8 @@ struct Load {
 }
 
 impl Job for Load {
+    type Output = ();
+
     const KIND: &'static str = "load";
 
     fn run(self, _: Context) -> pgqueuer::Result<HandlerFuture> {
@@ -81,7 +85,7 @@ impl Job for Load {
             if self.sleep_ms > 0 {
                 tokio::time::sleep(Duration::from_millis(self.sleep_ms)).await;
             }
-            Outcome::Completed
+            Outcome::done()
         }))
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::{ReturnType, spanned::Spanned};
 
 use super::{
     model::JobModel,
@@ -16,6 +17,7 @@ use crate::schedule::{Missed, Schedule};
 
 /// The constants of `impl Job` that differ from their defaults.
 pub(super) fn of(function: &Function, model: &JobModel) -> TokenStream {
+    let output = output(&function.signature.output);
     let kind = &model.kind;
     let aliases = aliases(&model.options);
     let options = options(&model.options);
@@ -23,6 +25,7 @@ pub(super) fn of(function: &Function, model: &JobModel) -> TokenStream {
     let arguments = arguments(model);
     let schedule = model.schedule.as_ref().map(schedule);
     quote_spanned! {Span::mixed_site()=>
+        #output
         const KIND: &'static ::core::primitive::str = #kind;
         #aliases
         #options
@@ -30,6 +33,15 @@ pub(super) fn of(function: &Function, model: &JobModel) -> TokenStream {
         #arguments
         #schedule
     }
+}
+
+/// What the function returns says what the job results in.
+fn output(returned: &ReturnType) -> TokenStream {
+    let ReturnType::Type(_, ty) = returned else {
+        return quote_spanned!(Span::mixed_site()=> type Output = (););
+    };
+    let span = ty.span().resolved_at(Span::mixed_site());
+    quote_spanned!(span=> type Output = <#ty as ::pgqueuer::__private::IntoOutcome>::Output;)
 }
 
 fn aliases(options: &Options) -> Option<TokenStream> {

@@ -1,7 +1,8 @@
 //! All checks of a job, reported together. Knows no tokens but the spans.
 
-use proc_macro2::{Ident, TokenStream};
-use syn::{GenericParam, LitStr, Safety, Signature, ext::IdentExt};
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::ToTokens as _;
+use syn::{GenericParam, LitStr, ReturnType, Safety, Signature, ext::IdentExt};
 
 use super::{
     Attribute, keys,
@@ -186,6 +187,21 @@ fn check_signature(signature: &Signature, errors: &mut Errors) {
         );
     }
     check_generics(signature, errors);
+    if let ReturnType::Type(_, ty) = &signature.output
+        && let Some(token) = hidden_type(ty.to_token_stream())
+    {
+        let message = "what a job returns is kept for those who wait for it; write the type";
+        errors.at(token, message);
+    }
+}
+
+/// The `impl` in a type, which hides what it is.
+fn hidden_type(tokens: TokenStream) -> Option<Ident> {
+    tokens.into_iter().find_map(|token| match token {
+        TokenTree::Ident(ident) => (ident == "impl").then_some(ident),
+        TokenTree::Group(group) => hidden_type(group.stream()),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => None,
+    })
 }
 
 fn check_generics(signature: &Signature, errors: &mut Errors) {

@@ -72,13 +72,7 @@ impl Memory {
                 done.running += 1;
                 continue;
             }
-            let failure = Failure {
-                attempt: job.attempt,
-                failed_at: None,
-                reason: FailureReason::Cancelled,
-                message: reason.to_owned(),
-                backtrace: None,
-            };
+            let failure = Failure::new(job.attempt, FailureReason::Cancelled, reason);
             self.end(*id, Ending::Cancelled, retain, Some(failure), now);
             done.waiting += 1;
         }

@@ -260,13 +260,8 @@ impl Memory {
         let used_up = is_out_of_attempts && job.cancel_reason.is_none();
         let discard = used_up && known.is_some_and(|it| it.on_failure == "discard");
         let retain = known.map_or(0, |it| it.retain_seconds);
-        let failure = Failure {
-            attempt: job.attempt,
-            failed_at: None,
-            reason: FailureReason::Crash,
-            message: format!("worker \"{worker}\" (session {session}) died or lost its lease"),
-            backtrace: None,
-        };
+        let message = format!("worker \"{worker}\" (session {session}) died or lost its lease");
+        let failure = Failure::new(job.attempt, FailureReason::Crash, message);
         let kind = job.kind.clone();
         let state = if discard {
             let retain = Duration::from_secs(retain.unsigned_abs());

@@ -28,7 +28,7 @@ use crate::{
     context::{Context, Inner},
     error::Chain,
     outcome::Outcome,
-    registry::{JobDescriptor, Registry, Start},
+    registry::{JobDescriptor, Registry},
     resources::Resources,
     store::{ClaimedJob, Disposition, Settlement, Store, Work},
     telemetry,
@@ -142,7 +142,7 @@ impl Attempts {
             }
             // If the commit went through after all, nobody finds the job, and this is refused.
             Err(message) => {
-                let end = End::Outcome(Outcome::Failed(message));
+                let end = End::Outcome(Outcome::Failed(message.into()));
                 let verdict = Verdict::of(descriptor, &job, end);
                 self.settle(&job, session, verdict, ran).await;
             }
@@ -192,6 +192,7 @@ impl Attempts {
             place: job.place,
             disposition: verdict.disposition,
             failure: verdict.failure,
+            result: verdict.result,
         };
         place.send(
             session,
@@ -237,13 +238,13 @@ impl Attempts {
                     Err(error) => return End::NotBegun(Chain(&error).to_string()),
                 }
             }
-            match descriptor.start(&job.payload, context) {
-                Ok(Start::Running(handler)) => End::Outcome(handler.await),
-                Ok(Start::Undecodable(error)) => End::Undecodable(Chain(&error).to_string()),
-                Err(error) => End::Outcome(Outcome::Failed(Chain(&error).to_string())),
-            }
+            End::Outcome(match descriptor.start(&job.payload, context) {
+                Ok(handler) => handler.await,
+                Err(outcome) => outcome,
+            })
         });
-        let mut handler = Box::pin(async move { handler.await.unwrap_or_else(End::Panicked) });
+        let panicked = |it: panics::Caught| End::Outcome(Outcome::Failed(it.into()));
+        let mut handler = Box::pin(async move { handler.await.unwrap_or_else(panicked) });
 
         let cut_off = tokio::select! {
             biased;
@@ -284,7 +285,7 @@ impl Attempts {
             biased;
             end = handler => match end {
                 // It failed because it was cancelled, for all we know.
-                End::Outcome(Outcome::Failed(_) | Outcome::Retry(..)) | End::Panicked(_) => cut_off,
+                End::Outcome(Outcome::Failed(_) | Outcome::Retry(..)) => cut_off,
                 finished => finished,
             },
             () = self.drop_now.cancelled() => cut_off,

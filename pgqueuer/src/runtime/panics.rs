@@ -14,11 +14,19 @@ use std::{
 
 use futures_util::FutureExt as _;
 
+use crate::outcome::Cause;
+
 /// A panic of a handler.
 #[derive(Debug)]
 pub(super) struct Caught {
     pub(super) message: String,
     pub(super) backtrace: Option<String>,
+}
+
+impl From<Caught> for Cause {
+    fn from(caught: Caught) -> Self {
+        Self::panic(caught.message, caught.backtrace)
+    }
 }
 
 /// What the hook can tell: where, and the backtrace.

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
-use super::{panics, settler::Settled};
+use super::settler::Settled;
 use crate::{
-    options::OnFailure,
-    outcome::Outcome,
+    options::{JobOptions, OnFailure},
+    outcome::{Cause, Outcome, Returned},
     registry::JobDescriptor,
     store::{Attempted, ClaimedJob, Disposition, Ending, Failure, FailureReason},
     telemetry,
@@ -20,17 +20,11 @@ const LONGEST_WAIT: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 /// A guess: long enough not to spin.
 const A_MOMENT: Duration = Duration::from_secs(1);
 
-/// The longest message and the longest backtrace that are kept, in bytes.
-const MAX_MESSAGE_BYTES: usize = 8 * 1024;
-const MAX_BACKTRACE_BYTES: usize = 16 * 1024;
-
 /// How an attempt ended, before it is decided what that means for the job.
 pub(super) enum End {
     Outcome(Outcome),
-    Undecodable(String),
     /// The handler was not called: there was no transaction for it.
     NotBegun(String),
-    Panicked(panics::Caught),
     TimedOut,
     /// Somebody has decided that it should not run.
     Cancelled(String),
@@ -45,6 +39,7 @@ pub(super) struct Verdict {
     pub(super) settled: Settled,
     pub(super) disposition: Disposition,
     pub(super) failure: Option<Failure>,
+    pub(super) result: Option<String>,
 }
 
 impl Verdict {
@@ -57,6 +52,7 @@ impl Verdict {
                 attempted: Attempted::GivenBack,
             },
             failure: None,
+            result: None,
         }
     }
 
@@ -68,46 +64,35 @@ impl Verdict {
 
 fn judge(descriptor: &JobDescriptor, job: &ClaimedJob, end: End) -> Verdict {
     let options = &descriptor.options;
-    let span = tracing::Span::current();
-    let backoff = options.backoff.delay(job.attempt);
-    let (reason, message, backtrace, wait) = match end {
+    let backoff = || options.backoff.delay(job.attempt);
+    let (cause, wait) = match end {
         End::Outcome(outcome) => {
-            telemetry::record_outcome(&span, &outcome);
+            telemetry::record_outcome(&tracing::Span::current(), &outcome);
             match outcome {
-                Outcome::Completed => {
-                    debug!("completed");
-                    return ended(Settled::Completed, Ending::Completed, options.retain, None);
-                }
-                Outcome::Cancelled(message) => {
-                    debug!(reason = message, "cancelled");
-                    let failure = failure(job, FailureReason::Error, &message, None);
-                    let retain = options.retain;
-                    return ended(Settled::Cancelled, Ending::Cancelled, retain, Some(failure));
+                Outcome::Completed(returned) => return completed(options, job, returned),
+                Outcome::Cancelled(cause) => {
+                    debug!(reason = cause.message(), "cancelled");
+                    return cancelled(options, job, cause);
                 }
                 Outcome::Snoozed(after) => {
                     debug!(?after, "snoozed");
                     return Verdict {
                         settled: Settled::Snoozed,
-                        disposition: Disposition::Again {
-                            after: after.min(LONGEST_WAIT),
-                            attempted: Attempted::GivenBack,
-                        },
-                        failure: None,
+                        ..again(after.min(LONGEST_WAIT))
                     };
                 }
-                Outcome::Held(message) => {
-                    warn!(error = message, "held");
-                    return held(failure(job, FailureReason::Error, &message, None));
+                Outcome::Held(cause) => {
+                    warn!(error = cause.message(), "held");
+                    return held(cause.into_failure(job.attempt));
                 }
-                Outcome::Failed(message) => (FailureReason::Error, message, None, backoff),
-                Outcome::Retry(after, message) => (FailureReason::Error, message, None, after),
+                Outcome::Failed(cause) => (cause, backoff()),
+                Outcome::Retry(after, cause) => (cause, after),
             }
         }
         End::Cancelled(message) => {
             info!(reason = message, "cancelled");
-            let failure = failure(job, FailureReason::Cancelled, &message, None);
-            let retain = options.retain;
-            return ended(Settled::Cancelled, Ending::Cancelled, retain, Some(failure));
+            let cause = Cause::new(message).with_reason(FailureReason::Cancelled);
+            return cancelled(options, job, cause);
         }
         End::CutOff => {
             debug!("cut off; giving the job back");
@@ -115,50 +100,54 @@ fn judge(descriptor: &JobDescriptor, job: &ClaimedJob, end: End) -> Verdict {
         }
         End::Unsure => {
             warn!("cut off, since the lease may be lost; giving the job back");
-            return Verdict {
-                disposition: Disposition::Again {
-                    after: A_MOMENT,
-                    attempted: Attempted::GivenBack,
-                },
-                ..Verdict::give_back()
-            };
+            return again(A_MOMENT);
         }
         End::NotBegun(message) => {
             warn!(
                 error = message,
                 "no transaction for the handler; giving the job back"
             );
-            return Verdict {
-                disposition: Disposition::Again {
-                    after: A_MOMENT,
-                    attempted: Attempted::GivenBack,
-                },
-                ..Verdict::give_back()
-            };
+            return again(A_MOMENT);
         }
-        End::Undecodable(message) => {
-            warn!(
-                error = message,
-                "the payload does not decode; holding the job"
-            );
-            return held(failure(job, FailureReason::Undecodable, &message, None));
-        }
-        End::Panicked(panic) => (
-            FailureReason::Panic,
-            panic.message,
-            panic.backtrace,
-            backoff,
-        ),
         End::TimedOut => {
             let timeout = options.timeout.unwrap_or_default();
             let message = format!("took longer than its timeout of {timeout:?}");
-            (FailureReason::Timeout, message, None, backoff)
+            let cause = Cause::new(message).with_reason(FailureReason::Timeout);
+            (cause, backoff())
         }
     };
+    failed(options, job, cause, wait)
+}
 
-    let failure = failure(job, reason, &message, backtrace);
+fn completed(options: &JobOptions, job: &ClaimedJob, returned: Returned) -> Verdict {
+    let (result, problem) = returned.into_parts();
+    let failure = problem.map(|problem| {
+        warn!(error = problem, "completed, but its result is lost");
+        let cause = Cause::new(problem).with_reason(FailureReason::Unwritable);
+        cause.into_failure(job.attempt)
+    });
+    debug!("completed");
+    Verdict {
+        result,
+        ..ended(options, Settled::Completed, Ending::Completed, failure)
+    }
+}
+
+fn cancelled(options: &JobOptions, job: &ClaimedJob, cause: Cause) -> Verdict {
+    let failure = cause.into_failure(job.attempt);
+    ended(
+        options,
+        Settled::Cancelled,
+        Ending::Cancelled,
+        Some(failure),
+    )
+}
+
+fn failed(options: &JobOptions, job: &ClaimedJob, cause: Cause, wait: Duration) -> Verdict {
+    let error = cause.message().to_owned();
+    let failure = cause.into_failure(job.attempt);
     if job.attempt < options.max_attempts {
-        warn!(error = message, retry_in = ?wait, "failed");
+        warn!(error, retry_in = ?wait, "failed");
         return Verdict {
             settled: Settled::Retried,
             disposition: Disposition::Again {
@@ -166,33 +155,49 @@ fn judge(descriptor: &JobDescriptor, job: &ClaimedJob, end: End) -> Verdict {
                 attempted: Attempted::Counts,
             },
             failure: Some(failure),
+            result: None,
         };
     }
     match options.on_failure {
         OnFailure::Hold => {
-            warn!(error = message, "failed for the last time; holding the job");
+            warn!(error, "failed for the last time; holding the job");
             held(failure)
         }
         OnFailure::Discard => {
-            warn!(
-                error = message,
-                "failed for the last time; discarding the job"
-            );
+            warn!(error, "failed for the last time; discarding the job");
             ended(
+                options,
                 Settled::Discarded,
                 Ending::Discarded,
-                options.retain,
                 Some(failure),
             )
         }
     }
 }
 
-fn ended(settled: Settled, ending: Ending, retain: Duration, failure: Option<Failure>) -> Verdict {
+/// It runs again after a while, and the attempt did not happen.
+fn again(after: Duration) -> Verdict {
+    Verdict {
+        disposition: Disposition::Again {
+            after,
+            attempted: Attempted::GivenBack,
+        },
+        ..Verdict::give_back()
+    }
+}
+
+fn ended(
+    options: &JobOptions,
+    settled: Settled,
+    ending: Ending,
+    failure: Option<Failure>,
+) -> Verdict {
+    let retain = options.retain;
     Verdict {
         settled,
         disposition: Disposition::End { ending, retain },
         failure,
+        result: None,
     }
 }
 
@@ -201,31 +206,6 @@ fn held(failure: Failure) -> Verdict {
         settled: Settled::Held,
         disposition: Disposition::Hold,
         failure: Some(failure),
+        result: None,
     }
-}
-
-fn failure(
-    job: &ClaimedJob,
-    reason: FailureReason,
-    message: &str,
-    backtrace: Option<String>,
-) -> Failure {
-    Failure {
-        attempt: job.attempt,
-        failed_at: None,
-        reason,
-        message: storable(message, MAX_MESSAGE_BYTES),
-        backtrace: backtrace.map(|it| storable(&it, MAX_BACKTRACE_BYTES)),
-    }
-}
-
-/// Text that any database can store: not too long, and without NUL, which PostgreSQL has no
-/// room for in `text` or `jsonb`.
-fn storable(text: &str, max_bytes: usize) -> String {
-    let end = text.floor_char_boundary(max_bytes);
-    let mut kept = text[..end].replace('\0', "\u{fffd}");
-    if end < text.len() {
-        kept.push('…');
-    }
-    kept
 }

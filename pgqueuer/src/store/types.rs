@@ -3,10 +3,10 @@
 use std::{borrow::Cow, fmt, time::Duration};
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::records::JobState;
-use crate::{context::Headers, job::JobId, payload::Payload};
+use crate::{context::Headers, job::JobId, outcome::TypedError, payload::Payload};
 
 /// One life of a worker. Never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -175,6 +175,8 @@ pub struct Settlement {
     pub disposition: Disposition,
     /// What went wrong, if anything did.
     pub failure: Option<Failure>,
+    /// What the handler returned, as JSON; none is `null`.
+    pub result: Option<String>,
 }
 
 /// What becomes of a job after an attempt.
@@ -240,11 +242,38 @@ pub struct Failure {
     pub failed_at: Option<DateTime<Utc>>,
     /// What sort of failure.
     pub reason: FailureReason,
-    /// What it said, with the chain of its sources.
+    /// What it said, with the chain of its sources: `outer: middle: inner`.
     pub message: String,
+    /// The same one by one, of an error with sources.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chain: Vec<String>,
+    /// The error itself, if the handler returned it as [`Typed`](crate::Typed).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<TypedError>,
     /// The backtrace of a panic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backtrace: Option<String>,
+}
+
+impl Failure {
+    /// A failure that says this, not yet written down.
+    pub fn new(attempt: u16, reason: FailureReason, message: impl Into<String>) -> Self {
+        Self {
+            attempt,
+            failed_at: None,
+            reason,
+            message: message.into(),
+            chain: Vec::new(),
+            error: None,
+            backtrace: None,
+        }
+    }
+
+    /// The error, if the handler returned it as [`Typed`](crate::Typed) and this is its type.
+    #[must_use]
+    pub fn error<E: DeserializeOwned>(&self) -> Option<E> {
+        self.error.as_ref()?.read()
+    }
 }
 
 /// What sort of failure it was.
@@ -263,6 +292,8 @@ pub enum FailureReason {
     Undecodable,
     /// Somebody decided that it should not run.
     Cancelled,
+    /// The job is done, but its result could not be written.
+    Unwritable,
 }
 
 /// A job that a dead session left behind.

@@ -138,12 +138,16 @@ impl<'a> Side<'a> {
 
     fn settlement(&self, settling: &Settling) -> Settlement {
         let (key, place) = self.claims[settling.claim];
+        let message = format!("ünï \"{}\" \\", settling.claim);
+        let is_even = settling.claim.is_multiple_of(2);
         let failure = Failure {
-            attempt: 7,
-            failed_at: None,
-            reason: FailureReason::Error,
-            message: format!("ünï \"{}\" \\", settling.claim),
-            backtrace: settling.claim.is_multiple_of(2).then(|| "at 🦀".to_owned()),
+            chain: if is_even {
+                vec!["ünï".to_owned(); 2]
+            } else {
+                Vec::new()
+            },
+            backtrace: is_even.then(|| "at 🦀".to_owned()),
+            ..Failure::new(7, FailureReason::Error, message)
         };
         Settlement {
             key,
@@ -154,6 +158,7 @@ impl<'a> Side<'a> {
             },
             disposition: settling.disposition,
             failure: settling.fails.then_some(failure),
+            result: is_even.then(|| format!("[{}]", settling.claim)),
         }
     }
 

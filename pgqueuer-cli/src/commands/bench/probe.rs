@@ -79,6 +79,8 @@ impl<const RECORDED: bool> Probe<RECORDED> {
 }
 
 impl<const RECORDED: bool> Job for Probe<RECORDED> {
+    type Output = ();
+
     const KIND: &'static str = if RECORDED {
         "probe"
     } else {
@@ -101,7 +103,7 @@ impl<const RECORDED: bool> Job for Probe<RECORDED> {
         let board = State::<Arc<Board>>::inject(&context)?;
         Ok(Box::pin(async move {
             board.note(self.sent);
-            Outcome::Completed
+            Outcome::done()
         }))
     }
 }

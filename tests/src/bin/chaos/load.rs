@@ -44,6 +44,8 @@ pub(crate) async fn nap(ledger: State<Ledger>, context: &Context) -> Result<(), 
 pub(crate) struct Foreign {}
 
 impl Job for Foreign {
+    type Output = ();
+
     const KIND: &'static str = "foreign";
 
     fn run(self, _: Context) -> pgqueuer::Result<HandlerFuture> {

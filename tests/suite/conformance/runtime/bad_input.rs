@@ -92,10 +92,12 @@ macro_rules! job_of_kind {
         struct $name {}
 
         impl Job for $name {
+            type Output = ();
+
             const KIND: &'static str = $kind;
 
             fn run(self, _: Context) -> pgqueuer::Result<HandlerFuture> {
-                Ok(Box::pin(async { Outcome::Completed }))
+                Ok(Box::pin(async { Outcome::done() }))
             }
         }
     };

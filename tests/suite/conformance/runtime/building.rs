@@ -122,6 +122,8 @@ mod by_hand {
             pub(super) struct $name {}
 
             impl Job for $name {
+                type Output = ();
+
                 const KIND: &'static str = $kind;
 
                 fn run(self, _: Context) -> Result<HandlerFuture> {
