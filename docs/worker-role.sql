@@ -5,7 +5,8 @@ GRANT SELECT ON pgqueuer.migrations TO app_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE
     ON pgqueuer.jobs, pgqueuer.lanes, pgqueuer.sessions, pgqueuer.history, pgqueuer.history_default,
        pgqueuer.minutes, pgqueuer.kinds, pgqueuer.schedules, pgqueuer.limits, pgqueuer.rates,
-       pgqueuer.unique_keys
+       pgqueuer.unique_keys, pgqueuer.watchers, pgqueuer.progress
     TO app_worker;
+GRANT SELECT ON pgqueuer.awaited TO app_worker;
 GRANT USAGE, SELECT ON SEQUENCE pgqueuer.positions TO app_worker;
 GRANT EXECUTE ON FUNCTION pgqueuer.tend_history TO app_worker;

@@ -135,7 +135,10 @@ CREATE TABLE pgqueuer.history (
     attempt     smallint            NOT NULL,
     priority    smallint            NOT NULL,
     kind        text COLLATE "C"    NOT NULL,
-    failures    jsonb               NOT NULL DEFAULT '[]'
+    failures    jsonb               NOT NULL DEFAULT '[]',
+    -- What the handler returned, as JSON. Empty: nothing, and nobody waited for it. (A text, since
+    -- not all JSON is a jsonb, and a column of type json has no empty value.)
+    result      text                NOT NULL DEFAULT ''
 ) PARTITION BY RANGE (expires_at);
 
 -- For looking up a job, which people do. Ids roughly grow with the table, so a block-range
@@ -143,6 +146,11 @@ CREATE TABLE pgqueuer.history (
 -- an entry, so that a job which took long does not widen the one it is in to everything.
 CREATE INDEX history_job_idx ON pgqueuer.history USING brin (job_id int8_minmax_multi_ops)
     WITH (pages_per_range = 32, autosummarize = on);
+
+-- For those who wait for a job, and look for it as soon as it has ended: the block-range index above
+-- does not have the newest records yet. Jobs that return nothing, and that nobody waits for, are not in it.
+CREATE INDEX history_result_idx ON pgqueuer.history (job_id)
+    WHERE result <> '';
 
 -- What no other partition takes, so that a result can always be written: records that are
 -- kept for a time which no kind asks for, and days that nobody has prepared. Pruned.
@@ -202,6 +210,32 @@ CREATE TABLE pgqueuer.unique_keys (
 );
 
 CREATE INDEX unique_keys_expires_idx ON pgqueuer.unique_keys (expires_at);
+
+-- Who waits for jobs to end, and of which kinds. One row for each process that does. It is renewed;
+-- after its time it counts no more, and is pruned.
+CREATE TABLE pgqueuer.watchers (
+    id         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kinds      text[]      COLLATE "C" NOT NULL,
+    expires_at timestamptz NOT NULL
+) WITH (fillfactor = 50);
+
+-- The kinds of jobs that somebody waits for. Who ends one of them says so, and nobody else does: a
+-- notification for each job that ends would cost more than the job.
+CREATE VIEW pgqueuer.awaited AS
+    SELECT DISTINCT awaited.kind
+    FROM pgqueuer.watchers
+    CROSS JOIN unnest(kinds) AS awaited (kind)
+    WHERE expires_at > now();
+
+-- How far jobs are that run, as their handlers say. Not in the jobs themselves, whose rows (with
+-- their payloads) would be written anew each time. Of another claim, it says nothing; pruned.
+CREATE TABLE pgqueuer.progress (
+    job_id       bigint      PRIMARY KEY,
+    claim_number integer     NOT NULL,
+    fraction     real        NOT NULL,
+    note         text        NOT NULL,
+    updated_at   timestamptz NOT NULL DEFAULT now()
+) WITH (fillfactor = 50);
 
 -- What is limited or paused: a kind, a queue, or everything. Few rows, which claims read.
 CREATE TABLE pgqueuer.limits (
@@ -369,6 +403,8 @@ CREATE FUNCTION pgqueuer.tend_history(OUT created integer, OUT dropped integer)
             -- The first range of an empty index is summarized, and would be for each new record.
             PERFORM brin_desummarize_range(indexrelid, 0)
             FROM pg_index
+            JOIN pg_class AS it ON it.oid = indexrelid
+            JOIN pg_am AS method ON method.oid = it.relam AND method.amname = 'brin'
             WHERE indrelid = format('%s.%I', home, name)::regclass;
             created := 1;
         END IF;
@@ -813,6 +849,19 @@ CREATE FUNCTION pgqueuer.tell(news text) RETURNS void
     LANGUAGE sql
     AS $$
         SELECT pg_notify('pgqueuer.bell', news)
+    $$;
+
+-- Tells those who wait which jobs have ended, or are held. A notification has room for 7,999 bytes, and
+-- the longest id has 19 digits. Of none (NULL), does nothing.
+CREATE FUNCTION pgqueuer.tell_ends(ids bigint[]) RETURNS bigint
+    LANGUAGE sql
+    AS $$
+        SELECT count(pg_notify('pgqueuer.ends', part.ids)::text)
+        FROM (
+            SELECT string_agg(id::text, ',') AS ids
+            FROM unnest(ids) WITH ORDINALITY AS it (id, number)
+            GROUP BY (number - 1) / 350
+        ) AS part
     $$;
 
 COMMENT ON FUNCTION pgqueuer.ring IS

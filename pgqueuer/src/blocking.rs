@@ -92,7 +92,10 @@ impl PgQueuer {
         let Some(runtime) = &self.runtime else {
             return Err(Error::config("the handle is closed"));
         };
-        wait(runtime, async move { enqueue_many(&pgq, jobs).await })
+        wait(runtime, async move {
+            let handles = enqueue_many(&pgq, jobs).await?;
+            Ok(handles.iter().map(JobId::from).collect())
+        })
     }
 
     /// The asynchronous handle to the same queue.

@@ -9,7 +9,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
-use crate::{job::JobId, resources::Resources, tx::Home};
+use crate::{job::JobId, resources::Resources, runtime::Voice, tx::Home};
 
 /// Free text that travels with a job: trace ids, a tenant, who asked for it.
 pub type Headers = BTreeMap<String, String>;
@@ -35,6 +35,7 @@ pub(crate) struct Inner {
     pub(crate) resources: Arc<Resources>,
     /// Has the transaction of the attempt, if its handler takes one.
     pub(crate) transaction: Home,
+    pub(crate) voice: Voice,
 }
 
 impl Context {
@@ -59,6 +60,7 @@ impl Context {
             cancellation: CancellationToken::new(),
             resources: Arc::default(),
             transaction: Home::default(),
+            voice: Voice::default(),
         })
     }
 
@@ -127,6 +129,27 @@ impl Context {
     pub fn time_left(&self) -> Option<Duration> {
         let deadline = self.0.deadline?;
         Some(deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// Says how far the job is: a share from 0 to 1, and what is being done. Whoever looks at the job
+    /// ([`JobHandle::progress`](crate::JobHandle::progress), `pgq jobs show`) sees it as long as this attempt runs.
+    ///
+    /// Costs next to nothing: the last word of each second is written down, for all jobs of the worker
+    /// together. Out of range, the share is 0 or 1; at most 1 KiB of the note is kept.
+    ///
+    /// ```
+    /// use pgqueuer::prelude::*;
+    ///
+    /// #[job]
+    /// async fn import(files: Vec<String>, context: Context) {
+    ///     for (number, file) in files.iter().enumerate() {
+    ///         context.progress(number as f32 / files.len() as f32, file);
+    ///         // … import the file …
+    ///     }
+    /// }
+    /// ```
+    pub fn progress(&self, fraction: f32, note: impl AsRef<str>) {
+        self.0.voice.say(fraction, note.as_ref());
     }
 
     /// Fires when the handler should come to an end: its timeout has passed, its

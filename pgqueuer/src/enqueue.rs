@@ -14,7 +14,7 @@ use chrono::{DateTime, Datelike, Utc};
 use crate::{
     context::Headers,
     error::{Error, ErrorKind, Result},
-    job::{Job, JobId},
+    job::Job,
     key,
     options::validate_name,
     store::{JobToEnqueue, RunAt},
@@ -164,9 +164,16 @@ impl<J: Job> NewJob<J> {
     ///
     /// As [`Job::enqueue`]; and [`ErrorKind::Config`] for a delay, a time, a
     /// header or a key that is out of range.
-    pub fn enqueue<T: Target>(self, target: T) -> impl Future<Output = Result<JobId>> + Send {
+    pub fn enqueue<T: Target>(
+        self,
+        target: T,
+    ) -> impl Future<Output = Result<T::Handle<J>>> + Send {
+        let maker = target.maker();
         let enqueued = self.enqueue_unique(target);
-        async move { Ok(enqueued.await?.id) }
+        async move {
+            let id = enqueued.await?.id;
+            Ok(T::handle(&maker, id))
+        }
     }
 
     /// Checks and encodes the job.
@@ -217,29 +224,25 @@ impl<J: Job> NewJob<J> {
 }
 
 /// Enqueues jobs of one kind, with options of their own, in one round trip. All of
-/// them or none; the ids come in the order of the jobs.
+/// them or none; the handles (or ids, see [`Target::Handle`]) come in the order of the jobs.
 ///
 /// # Errors
 ///
 /// As [`NewJob::enqueue`].
-pub fn enqueue_many<J, T, I>(target: T, jobs: I) -> impl Future<Output = Result<Vec<JobId>>> + Send
+pub fn enqueue_many<J, T, I>(
+    target: T,
+    jobs: I,
+) -> impl Future<Output = Result<Vec<T::Handle<J>>>> + Send
 where
     J: Job,
     T: Target,
     I: IntoIterator<Item = NewJob<J>>,
 {
-    // Encoded before the future starts, so that it holds no iterator and is `Send`
-    // whatever the iterator is.
-    let prepared = prepare_all(jobs);
+    let maker = target.maker();
+    let enqueued = enqueue_many_unique(target, jobs);
     async move {
-        match prepared? {
-            Batch::Plain(jobs) if jobs.is_empty() => Ok(Vec::new()),
-            Batch::Plain(jobs) => target.insert(jobs).await,
-            Batch::Unique(jobs) => {
-                let enqueued = target.insert_unique(jobs).await?;
-                Ok(enqueued.into_iter().map(|it| it.id).collect())
-            }
-        }
+        let enqueued = enqueued.await?.into_iter();
+        Ok(enqueued.map(|it| T::handle(&maker, it.id)).collect())
     }
 }
 
@@ -258,6 +261,8 @@ where
     T: Target,
     I: IntoIterator<Item = NewJob<J>>,
 {
+    // Encoded before the future starts, so that it holds no iterator and is `Send`
+    // whatever the iterator is.
     let prepared = prepare_all(jobs);
     async move {
         let ids = match prepared? {

@@ -36,6 +36,11 @@ pub enum ErrorKind {
     NotFound,
     /// The key of a unique job is taken.
     Conflict,
+    /// A job that was waited for was held, discarded or cancelled. See
+    /// [`WaitError`](crate::WaitError).
+    JobFailed,
+    /// A job that was waited for has not ended in time.
+    TimedOut,
 }
 
 impl Error {

@@ -20,6 +20,7 @@ use crate::{
     memory::MemoryStore,
     postgres::{Hosts, PostgresStore, SchemaName},
     store::{Counts, JobRecord, KindRecord, MinuteRecord, Store},
+    waiting::Waiting,
     worker::WorkerBuilder,
 };
 
@@ -51,6 +52,8 @@ pub struct PgQueuer {
     store: Arc<dyn Store>,
     /// The same store once more, for what only a database has.
     postgres: Option<Arc<PostgresStore>>,
+    /// Where all who have a clone of this handle wait for jobs.
+    waiting: Waiting,
 }
 
 impl PgQueuer {
@@ -132,8 +135,10 @@ impl PgQueuer {
 
     fn on_store(postgres: PostgresStore) -> Self {
         let postgres = Arc::new(postgres);
+        let store = Arc::clone(&postgres) as Arc<dyn Store>;
         Self {
-            store: Arc::clone(&postgres) as Arc<dyn Store>,
+            waiting: Waiting::new(Arc::clone(&store)),
+            store,
             postgres: Some(postgres),
         }
     }
@@ -170,8 +175,10 @@ impl PgQueuer {
     }
 
     fn on_memory(store: MemoryStore) -> Self {
+        let store: Arc<dyn Store> = Arc::new(store);
         Self {
-            store: Arc::new(store),
+            waiting: Waiting::new(Arc::clone(&store)),
+            store,
             postgres: None,
         }
     }
@@ -249,8 +256,8 @@ impl PgQueuer {
     /// # Errors
     ///
     /// [`ErrorKind::Database`] or [`ErrorKind::Schema`].
-    pub async fn get_job(&self, id: JobId) -> Result<Option<JobRecord>> {
-        self.store.get_job(id).await
+    pub async fn get_job(&self, id: impl Into<JobId>) -> Result<Option<JobRecord>> {
+        self.store.get_job(id.into()).await
     }
 
     /// How many unfinished jobs there are, by state. Reads all of them.
@@ -317,8 +324,13 @@ impl PgQueuer {
         &self.store
     }
 
-    /// Closes the pool and the connections of workers. In memory, does nothing.
+    pub(crate) fn waiting(&self) -> &Waiting {
+        &self.waiting
+    }
+
+    /// Closes the pool and the connections of workers, and ends all waiting for jobs: it fails.
     pub async fn close(&self) {
+        self.waiting.close().await;
         if let Some(postgres) = &self.postgres {
             postgres.close().await;
             postgres.pool().close().await;

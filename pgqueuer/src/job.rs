@@ -148,6 +148,9 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     ///
     /// In a transaction the job exists when that commits, and never if it does not.
     ///
+    /// Returns a [`JobHandle`](crate::JobHandle), by which to wait for its result, if the target knows its queue
+    /// (a `&PgQueuer`, or `pgq.on(…)`), and else a [`JobId`].
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::Payload`](crate::ErrorKind::Payload) if the arguments cannot be
@@ -157,7 +160,7 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// # Cancel safety
     ///
     /// If the future is dropped, the job may or may not have been enqueued.
-    fn enqueue<T: Target>(self, target: T) -> impl Future<Output = Result<JobId>> + Send {
+    fn enqueue<T: Target>(self, target: T) -> impl Future<Output = Result<T::Handle<Self>>> + Send {
         self.options().enqueue(target)
     }
 
@@ -170,15 +173,18 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
         self.options().enqueue_unique(target)
     }
 
-    /// Enqueues many jobs, all of them or none, in one round trip. The ids come in the order of
-    /// the jobs.
+    /// Enqueues many jobs, all of them or none, in one round trip. The handles (or ids) come in the
+    /// order of the jobs.
     ///
     /// For more jobs than fit into memory there is [`enqueue_stream`](Self::enqueue_stream).
     ///
     /// # Errors
     ///
     /// As [`enqueue`](Self::enqueue).
-    fn enqueue_many<T, I>(target: T, jobs: I) -> impl Future<Output = Result<Vec<JobId>>> + Send
+    fn enqueue_many<T, I>(
+        target: T,
+        jobs: I,
+    ) -> impl Future<Output = Result<Vec<T::Handle<Self>>>> + Send
     where
         T: Target,
         I: IntoIterator<Item = Self>,

@@ -13,6 +13,7 @@ mod enqueue;
 mod error;
 mod handle;
 mod job;
+mod job_handle;
 mod key;
 mod limits;
 mod options;
@@ -21,6 +22,7 @@ mod registry;
 mod resources;
 mod schedule;
 mod unique;
+mod waiting;
 
 mod memory;
 mod postgres;
@@ -47,6 +49,7 @@ pub use enqueue::{
 pub use error::{BoxError, Error, ErrorKind, Result};
 pub use handle::{PgQueuer, ScheduleChange};
 pub use job::{Argument, HandlerFuture, Job, JobId, Source};
+pub use job_handle::{JobFailure, JobHandle, WaitError};
 pub use key::{Key, KeyValue, MAX_KEY_BYTES};
 pub use limits::{LimitRecord, Limits, Rate, Scope, SetLimit};
 pub use memory::MemoryStore;
@@ -64,7 +67,7 @@ pub use runtime::Report;
 pub use schedule::{Changes, Missed, Overlap, Schedule, Tick};
 pub use store::{
     Cancelled, Counts, Failure, FailureReason, JobFilter, JobRecord, JobState, KindRecord,
-    MinuteRecord, Requeue, Requeued, ScheduleRecord, Tally,
+    MinuteRecord, Progress, Requeue, Requeued, ScheduleRecord, Tally,
 };
 pub use tx::Tx;
 pub use unique::{Enqueued, OnConflict, Replace, Unique, UniqueFor};

@@ -6,6 +6,7 @@ mod returned;
 
 pub use cause::{Cause, Typed, TypedError};
 pub use request::{Cancel, Hold, Retry, Snooze};
+pub(crate) use returned::read;
 pub use returned::{JobOutput, MAX_RESULT_BYTES, Returned};
 
 use std::time::Duration;

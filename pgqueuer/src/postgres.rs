@@ -15,6 +15,7 @@ mod hosts;
 mod kinds;
 mod lanes;
 mod limits;
+mod listener;
 mod lookout;
 mod migrate;
 mod operate;
@@ -29,6 +30,7 @@ mod settle;
 mod statements;
 mod store;
 mod upkeep;
+mod waits;
 mod work;
 
 pub(crate) use enqueue::{enqueue_on, enqueue_to, enqueue_unique_on, route_of};

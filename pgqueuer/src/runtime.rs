@@ -29,6 +29,7 @@ mod fetcher;
 mod minutes;
 mod outlook;
 mod panics;
+mod progress;
 mod rest;
 mod scheduler;
 mod session;
@@ -39,6 +40,7 @@ mod upkeep;
 mod verdict;
 mod wakeups;
 
+pub(crate) use progress::Voice;
 pub(crate) use stop::Stop;
 
 use std::{future::Future, sync::Arc, time::Duration};
@@ -57,6 +59,7 @@ use ahead::{Ahead, Pace};
 use attempt::Attempts;
 use fetcher::Fetcher;
 use minutes::Minutes;
+use progress::Said;
 use session::Sessions;
 use settler::Settler;
 use slots::Slots;
@@ -165,12 +168,15 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
     let settling = spawn(&stop, settling);
     let listening = spawn(&stop, wakeups.clone().listen(Arc::clone(&store)));
     let ahead = Ahead::default();
+    let said = Said::default();
+    let _noting = spawn(&stop, said.clone().write(Arc::clone(&store)));
     let attempts = Attempts::new(
         Arc::clone(&store),
         Arc::clone(&registry),
         resources,
         settler.clone(),
         ahead.clone(),
+        said,
     );
     let _cancelling = spawn(
         &stop,
@@ -267,10 +273,13 @@ const LONGEST_CALL: Duration = Duration::from_secs(30);
 /// longer than the lease usually is, so that a network which drops all connections at once costs
 /// no more than that. A server that is merely slow gives up by itself before (see
 /// `postgres/dedicated.rs`).
-const SHORT_CALL: Duration = Duration::from_secs(15);
+pub(crate) const SHORT_CALL: Duration = Duration::from_secs(15);
 
 /// Gives up a call that takes too long. What it has done by then is for the caller to find out.
-async fn in_time<T>(limit: Duration, call: impl Future<Output = Result<T>>) -> Result<T> {
+pub(crate) async fn in_time<T>(
+    limit: Duration,
+    call: impl Future<Output = Result<T>>,
+) -> Result<T> {
     match tokio::time::timeout(limit, call).await {
         Ok(result) => result,
         Err(_) => Err(Error::new(

@@ -29,15 +29,15 @@ mod types;
 
 pub use filter::{Cancelled, JobFilter, Requeue, Requeued, Step};
 pub use minutes::{MinuteRecord, MinuteToAdd, Tally, Tended};
-pub use records::{Counts, JobRecord, JobState, KindRecord};
+pub use records::{Became, Counts, JobEnd, JobRecord, JobState, KindRecord, Progress};
 pub use schedules::{
     DueSchedule, DueSchedules, ScheduleRecord, ScheduleToChange, ScheduleToMake, ScheduledJob,
     TickToMake, Ticked,
 };
 pub use types::{
     Attempted, Bound, ClaimKey, ClaimRequest, Claimed, ClaimedJob, Crash, Disposition, Ending,
-    Failure, FailureReason, Holds, Horizon, JobToEnqueue, Look, Place, Promotion, Ring, RunAt,
-    SessionId, Settlement,
+    Failure, FailureReason, Holds, Horizon, JobToEnqueue, Look, News, Place, ProgressToNote,
+    Promotion, Ring, RunAt, SessionId, Settlement, WatcherId,
 };
 
 use std::{any::Any, fmt, time::Duration};
@@ -138,6 +138,31 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Whether what was being written at a horizon has been written by now.
     async fn has_passed(&self, horizon: Horizon) -> Result<bool>;
+
+    /// Says that somebody waits for jobs of these kinds, for so long: only of those does
+    /// the [herald](Self::herald) tell for sure. To be renewed with the id that was given before.
+    async fn await_kinds(
+        &self,
+        watcher: Option<WatcherId>,
+        kinds: &[String],
+        lasts: Duration,
+    ) -> Result<WatcherId>;
+
+    /// Tells which jobs have ended or are held. No pooler lets it be heard.
+    async fn herald(&self) -> Result<Box<dyn Herald>>;
+
+    /// Of jobs that are waited for, those that need be waited for no longer: they have ended, or are held,
+    /// or nothing is known of them.
+    async fn ends(&self, ids: &[JobId]) -> Result<Vec<JobEnd>>;
+
+    /// Deletes up to `limit` of those who wait no more.
+    async fn forget_watchers(&self, limit: u32) -> Result<u64>;
+
+    /// Notes how far jobs are that a session runs. What is not its job is passed by.
+    async fn note_progress(&self, session: SessionId, progress: &[ProgressToNote]) -> Result<()>;
+
+    /// Deletes up to `limit` notes of jobs that do not run any more.
+    async fn forget_progress(&self, limit: u32) -> Result<u64>;
 
     /// Makes available jobs claimable that claims have passed by for good, which is possible
     /// when a claim was rolled back. Returns how many there were.
@@ -280,7 +305,19 @@ pub trait Work: Any + fmt::Debug + Send {
         session: SessionId,
         key: ClaimKey,
         retain: Duration,
+        result: Option<String>,
     ) -> Result<bool>;
+}
+
+/// Tells those who wait which jobs have ended. See [`Store::herald`].
+#[async_trait]
+pub trait Herald: Send {
+    /// Waits until there is news.
+    ///
+    /// # Cancel safety
+    ///
+    /// No news is lost if the future is dropped.
+    async fn heard(&mut self) -> News;
 }
 
 /// Tells an idle worker that there may be work. See [`Store::bell`].

@@ -78,7 +78,8 @@ async fn run(database: &Database, steps: &[Step]) -> Result<(), TestCaseError> {
 async fn emptied(database: &Database) -> PgQueuer {
     let empty = "TRUNCATE pgqueuer.jobs, pgqueuer.history, pgqueuer.sessions, pgqueuer.lanes, \
                  pgqueuer.kinds, pgqueuer.schedules, pgqueuer.minutes, \
-                 pgqueuer.limits, pgqueuer.rates, pgqueuer.unique_keys";
+                 pgqueuer.limits, pgqueuer.rates, pgqueuer.unique_keys, \
+                 pgqueuer.watchers, pgqueuer.progress";
     let empty = sqlx::raw_sql(database.sql(empty));
     empty.execute(database.pool()).await.expect("empty tables");
     let pool = PgPoolOptions::new().max_connections(2);

@@ -182,12 +182,12 @@ pub(crate) async fn settle(
     store.settle(session, settlements).await.unwrap()
 }
 
-pub(crate) async fn record(store: &dyn Store, id: JobId) -> JobRecord {
-    let found = store.get_job(id).await.unwrap();
+pub(crate) async fn record(store: &dyn Store, id: impl Into<JobId>) -> JobRecord {
+    let found = store.get_job(id.into()).await.unwrap();
     found.expect("the job is known")
 }
 
-pub(crate) async fn state(store: &dyn Store, id: JobId) -> JobState {
+pub(crate) async fn state(store: &dyn Store, id: impl Into<JobId>) -> JobState {
     record(store, id).await.state
 }
 

@@ -173,7 +173,7 @@ async fn jobs_are_listed_and_shown() {
         user_id: 1,
         locale: None,
     };
-    let framed = job.enqueue(&pgq).await.unwrap().to_string();
+    let framed = job.enqueue(&pgq).await.unwrap().id().to_string();
 
     let listed = database.pgq(&["jobs", "list", "--kind", "send_welcome"]);
     let shown = database.pgq(&["jobs", "show", &waiting]);

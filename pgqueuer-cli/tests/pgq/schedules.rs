@@ -146,7 +146,7 @@ async fn schedules_are_changed_run_and_deleted() {
     assert_eq!(id.code, 0, "{}", id.stderr);
     let pgq = PgQueuer::new(database.pool.clone());
     let job = pgq
-        .get_job(id.stdout.trim().parse().unwrap())
+        .get_job(id.stdout.trim().parse::<pgqueuer::JobId>().unwrap())
         .await
         .unwrap()
         .unwrap();

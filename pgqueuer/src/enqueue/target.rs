@@ -8,7 +8,8 @@ use super::Prepared;
 use crate::{
     error::{Error, Result},
     handle::PgQueuer,
-    job::JobId,
+    job::{Job, JobId},
+    job_handle::JobHandle,
     postgres::{self, Route, Statements, failed_to},
     store::JobToEnqueue,
     unique::{Enqueued, Unique},
@@ -26,6 +27,20 @@ use crate::{
             the pool must come from the same version of sqlx as pgqueuer's"
 )]
 pub trait Target: Send {
+    /// What is handed out for a job: a [`JobHandle`], to wait for it, where the queue is known; over a
+    /// mere connection or pool its [`JobId`].
+    type Handle<J: Job>: Into<JobId> + Send;
+
+    /// What handles are made with.
+    #[doc(hidden)]
+    type Maker: Send;
+
+    #[doc(hidden)]
+    fn maker(&self) -> Self::Maker;
+
+    #[doc(hidden)]
+    fn handle<J: Job>(maker: &Self::Maker, id: JobId) -> Self::Handle<J>;
+
     /// Inserts jobs that were checked and encoded.
     #[doc(hidden)]
     fn insert(self, jobs: Vec<JobToEnqueue>) -> impl Future<Output = Result<Vec<JobId>>> + Send;
@@ -39,6 +54,17 @@ pub trait Target: Send {
 }
 
 impl Target for &PgQueuer {
+    type Handle<J: Job> = JobHandle<J>;
+    type Maker = PgQueuer;
+
+    fn maker(&self) -> PgQueuer {
+        PgQueuer::clone(self)
+    }
+
+    fn handle<J: Job>(maker: &PgQueuer, id: JobId) -> JobHandle<J> {
+        JobHandle::of(maker, id)
+    }
+
     async fn insert(self, jobs: Vec<JobToEnqueue>) -> Result<Vec<JobId>> {
         self.store().enqueue(&jobs).await
     }
@@ -70,6 +96,17 @@ impl<'a> OnConnection<'a> {
 }
 
 impl Target for OnConnection<'_> {
+    type Handle<J: Job> = JobHandle<J>;
+    type Maker = PgQueuer;
+
+    fn maker(&self) -> PgQueuer {
+        self.pgq.clone()
+    }
+
+    fn handle<J: Job>(maker: &PgQueuer, id: JobId) -> JobHandle<J> {
+        JobHandle::of(maker, id)
+    }
+
     async fn insert(self, jobs: Vec<JobToEnqueue>) -> Result<Vec<JobId>> {
         match self.pgq.postgres() {
             Some(store) => postgres::enqueue_on(self.connection, store.statements(), &jobs).await,
@@ -92,6 +129,15 @@ fn without_transactions() -> Error {
 }
 
 impl Target for &PgPool {
+    type Handle<J: Job> = JobId;
+    type Maker = ();
+
+    fn maker(&self) {}
+
+    fn handle<J: Job>((): &(), id: JobId) -> JobId {
+        id
+    }
+
     async fn insert(self, jobs: Vec<JobToEnqueue>) -> Result<Vec<JobId>> {
         postgres::enqueue_to(self, Statements::of_default_schema(), &jobs).await
     }
@@ -103,6 +149,15 @@ impl Target for &PgPool {
 }
 
 impl Target for &mut PgConnection {
+    type Handle<J: Job> = JobId;
+    type Maker = ();
+
+    fn maker(&self) {}
+
+    fn handle<J: Job>((): &(), id: JobId) -> JobId {
+        id
+    }
+
     async fn insert(self, jobs: Vec<JobToEnqueue>) -> Result<Vec<JobId>> {
         postgres::enqueue_on(self, Statements::of_default_schema(), &jobs).await
     }
@@ -113,6 +168,15 @@ impl Target for &mut PgConnection {
 }
 
 impl Target for &mut Transaction<'_, Postgres> {
+    type Handle<J: Job> = JobId;
+    type Maker = ();
+
+    fn maker(&self) {}
+
+    fn handle<J: Job>((): &(), id: JobId) -> JobId {
+        id
+    }
+
     async fn insert(self, jobs: Vec<JobToEnqueue>) -> Result<Vec<JobId>> {
         postgres::enqueue_on(self, Statements::of_default_schema(), &jobs).await
     }

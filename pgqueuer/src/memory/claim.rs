@@ -72,6 +72,7 @@ impl LiveJob {
         self.claim_number += 1;
         self.attempt += 1;
         self.slot |= is_limited;
+        self.progress = None;
         ClaimedJob {
             place: Place::default(),
             key: ClaimKey {

@@ -73,7 +73,7 @@ impl Memory {
                 continue;
             }
             let failure = Failure::new(job.attempt, FailureReason::Cancelled, reason);
-            self.end(*id, Ending::Cancelled, retain, Some(failure), now);
+            self.end(*id, Ending::Cancelled, retain, Some(failure), None, now);
             done.waiting += 1;
         }
         Step {
@@ -160,7 +160,7 @@ impl Memory {
         let chosen = self.choose(filter, above, limit, |job| job.state == Live::Held);
         for id in &chosen {
             let retain = self.retain_of(*id);
-            self.end(*id, Ending::Discarded, retain, None, now);
+            self.end(*id, Ending::Discarded, retain, None, None, now);
         }
         Step {
             done: chosen.len() as u64,

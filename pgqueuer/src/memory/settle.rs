@@ -44,7 +44,8 @@ impl Memory {
                     Some(_) => Ending::Cancelled,
                     None => ending,
                 };
-                self.end(id, ending, retain, failure, now);
+                let result = settlement.result.clone();
+                self.end(id, ending, retain, failure, result, now);
                 continue;
             }
             job.add_failure(failure, now);
@@ -66,6 +67,9 @@ impl Memory {
                         None => Live::Held,
                     };
                     job.run_at = now;
+                    if job.state == Live::Held {
+                        self.ends.tell(id);
+                    }
                 }
             }
         }
@@ -78,11 +82,13 @@ impl Memory {
         ending: Ending,
         retain: Duration,
         failure: Option<Failure>,
+        result: Option<String>,
         now: DateTime<Utc>,
     ) {
         let Some(mut job) = self.jobs.remove(&id) else {
             return;
         };
+        self.ends.tell(id);
         if retain.is_zero() {
             return;
         }
@@ -97,6 +103,8 @@ impl Memory {
             finished_at: Some(now),
             payload: None,
             headers: Headers::new(),
+            result,
+            progress: None,
             ..job.record(id)
         };
         let expires_at = now + retain;

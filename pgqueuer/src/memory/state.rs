@@ -4,14 +4,14 @@ use std::{collections::BTreeMap, time::Duration};
 
 use chrono::{DateTime, Utc};
 
-use super::{limits::Rules, schedules, unique::Windows};
+use super::{limits::Rules, schedules, unique::Windows, waits::Ends};
 use crate::{
     context::Headers,
     job::JobId,
     payload::Payload,
     store::{
         ClaimKey, Crash, Ending, Failure, FailureReason, JobRecord, JobState, JobToEnqueue,
-        KindRecord, RunAt, SessionId, Tally,
+        KindRecord, Progress, RunAt, SessionId, Tally,
     },
 };
 
@@ -29,6 +29,7 @@ pub(super) struct Memory {
     pub(super) minutes: BTreeMap<(DateTime<Utc>, String), Tally>,
     pub(super) rules: Rules,
     pub(super) windows: Windows,
+    pub(super) ends: Ends,
     /// Ids and places in line; both only ever grow.
     positions: i64,
     last_session: i64,
@@ -53,6 +54,8 @@ pub(super) struct LiveJob {
     pub(super) limit_key: Option<String>,
     pub(super) unique_key: Option<String>,
     pub(super) cancel_reason: Option<String>,
+    /// Of the present claim.
+    pub(super) progress: Option<Progress>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -136,6 +139,8 @@ impl LiveJob {
             payload: Some(self.payload.clone()),
             headers: self.headers.clone(),
             failures: self.failures.clone(),
+            result: None,
+            progress: self.progress.clone().filter(|_| self.claimed_by.is_some()),
         }
     }
 }
@@ -172,6 +177,7 @@ impl Memory {
             limit_key: job.limit_key.clone(),
             unique_key: None,
             cancel_reason: None,
+            progress: None,
         };
         self.jobs.insert(id, live);
         id
@@ -265,7 +271,7 @@ impl Memory {
         let kind = job.kind.clone();
         let state = if discard {
             let retain = Duration::from_secs(retain.unsigned_abs());
-            self.end(id, Ending::Discarded, retain, Some(failure), now);
+            self.end(id, Ending::Discarded, retain, Some(failure), None, now);
             JobState::Discarded
         } else {
             job.add_failure(Some(failure), now);
@@ -273,6 +279,9 @@ impl Memory {
             job.run_at = now;
             job.take_place(position);
             job.state = if used_up { Live::Held } else { Live::Available };
+            if used_up {
+                self.ends.tell(id);
+            }
             job.record(id).state
         };
         Some(Crash {

@@ -49,24 +49,6 @@ async fn tend_on(
         .map_err(failed_to("tend the history"))
 }
 
-pub(super) async fn prune(
-    dedicated: &Dedicated,
-    statements: &Statements,
-    limit: u32,
-) -> Result<u64> {
-    let failed = failed_to("prune the history");
-    let mut lent = dedicated.lend().await.map_err(&failed)?;
-    let pruned = statements
-        .prune
-        .query(lent.route())
-        .bind(i64::from(limit))
-        .execute(lent.connection())
-        .await
-        .map_err(&failed)?;
-    lent.give_back().await.map_err(&failed)?;
-    Ok(pruned.rows_affected())
-}
-
 pub(super) async fn add_minutes(
     dedicated: &Dedicated,
     statements: &Statements,

@@ -125,21 +125,3 @@ async fn adopt_on(
         .map_err(failed_to("bring jobs under limits"))?;
     Ok(adopted.unsigned_abs())
 }
-
-pub(super) async fn forget_rates(
-    dedicated: &Dedicated,
-    statements: &Statements,
-    limit: u32,
-) -> Result<u64> {
-    let failed = failed_to("forget rates");
-    let mut lent = dedicated.lend().await.map_err(&failed)?;
-    let forgotten = statements
-        .forget_rates
-        .query(lent.route())
-        .bind(i64::from(limit))
-        .execute(lent.connection())
-        .await
-        .map_err(&failed)?;
-    lent.give_back().await.map_err(&failed)?;
-    Ok(forgotten.rows_affected())
-}

@@ -1,12 +1,15 @@
 //! What is done to jobs from outside: listing, cancelling, requeueing, discarding.
 
+use chrono::{DateTime, Utc};
 use sqlx::{
-    PgConnection, Postgres,
+    PgConnection, Postgres, Row as _,
     postgres::{PgArguments, PgRow},
     query::Query,
 };
 
 use super::{
+    application::ApplicationPool,
+    dedicated::Dedicated,
     failure::failed_to,
     route::Route,
     rows,
@@ -16,7 +19,8 @@ use crate::{
     error::Result,
     job::JobId,
     store::{
-        Cancelled, ClaimKey, JobFilter, JobRecord, JobState, Requeue, Requeued, SessionId, Step,
+        Cancelled, ClaimKey, Counts, JobFilter, JobRecord, JobState, Requeue, Requeued, SessionId,
+        Step,
     },
 };
 
@@ -45,6 +49,58 @@ fn query<'q>(
         .bind(filter.after)
         .bind(above.as_i64())
         .bind(i64::from(limit))
+}
+
+pub(super) async fn get(
+    pool: &ApplicationPool,
+    statements: &Statements,
+    id: JobId,
+) -> Result<Option<JobRecord>> {
+    let failed = failed_to("read a job");
+    let mut lent = pool.lend().await.map_err(&failed)?;
+    let found = statements
+        .get_job
+        .query(lent.route())
+        .bind(id.as_i64())
+        .try_map(|row| rows::job_record(&row))
+        .fetch_optional(lent.connection())
+        .await
+        .map_err(&failed)?;
+    lent.give_back().await.map_err(&failed)?;
+    Ok(found)
+}
+
+pub(super) async fn now(pool: &ApplicationPool, statements: &Statements) -> Result<DateTime<Utc>> {
+    let failed = failed_to("read the clock of the database");
+    let mut lent = pool.lend().await.map_err(&failed)?;
+    let found = statements
+        .now
+        .query(lent.route())
+        .try_map(|row: PgRow| row.try_get("now"))
+        .fetch_one(lent.connection())
+        .await
+        .map_err(&failed)?;
+    lent.give_back().await.map_err(&failed)?;
+    Ok(found)
+}
+
+pub(super) async fn count(
+    pool: &ApplicationPool,
+    statements: &Statements,
+    kinds: Option<&[&str]>,
+) -> Result<Counts> {
+    let failed = failed_to("count jobs");
+    let mut lent = pool.lend().await.map_err(&failed)?;
+    let found = statements
+        .count_jobs
+        .query(lent.route())
+        .bind(kinds)
+        .try_map(|row| rows::counts(&row))
+        .fetch_one(lent.connection())
+        .await
+        .map_err(&failed)?;
+    lent.give_back().await.map_err(&failed)?;
+    Ok(found)
 }
 
 pub(super) async fn list(
@@ -86,19 +142,22 @@ pub(crate) async fn cancel(
 }
 
 pub(super) async fn cancelled(
-    connection: &mut PgConnection,
-    route: Route,
+    dedicated: &Dedicated,
     statements: &Statements,
     session: SessionId,
 ) -> Result<Vec<(ClaimKey, String)>> {
-    statements
+    let failed = failed_to("look for cancelled jobs");
+    let mut lent = dedicated.lend().await.map_err(&failed)?;
+    let found = statements
         .cancelled
-        .query(route)
+        .query(lent.route())
         .bind(session.0)
         .try_map(|row| rows::cancelled(&row))
-        .fetch_all(connection)
+        .fetch_all(lent.connection())
         .await
-        .map_err(failed_to("look for cancelled jobs"))
+        .map_err(&failed)?;
+    lent.give_back().await.map_err(&failed)?;
+    Ok(found)
 }
 
 pub(crate) async fn requeue(

@@ -18,8 +18,8 @@ use crate::{
     limits::{LimitRecord, Scope},
     payload::{Codec, Payload},
     store::{
-        ClaimKey, ClaimedJob, Counts, Crash, Failure, JobRecord, JobState, KindRecord,
-        MinuteRecord, Place, Promotion, SessionId, Step, Tally, Tended,
+        Became, ClaimKey, ClaimedJob, Counts, Crash, Failure, JobEnd, JobRecord, JobState,
+        KindRecord, MinuteRecord, Place, Progress, Promotion, SessionId, Step, Tally, Tended,
     },
     unique::Enqueued,
 };
@@ -265,6 +265,39 @@ pub(super) fn job_record(row: &PgRow) -> sqlx::Result<JobRecord> {
         }),
         headers: headers(row.try_get("headers")?),
         failures: read_failures(failures),
+        result: row.try_get("result")?,
+        progress: progress(row)?,
+    })
+}
+
+fn progress(row: &PgRow) -> sqlx::Result<Option<Progress>> {
+    let Some(fraction) = row.try_get("fraction")? else {
+        return Ok(None);
+    };
+    Ok(Some(Progress {
+        fraction,
+        note: row.try_get("note")?,
+        updated_at: row.try_get("updated_at")?,
+    }))
+}
+
+/// A row of `sql/ends.sql` and `sql/ended_before.sql`.
+pub(super) fn job_end(row: &PgRow) -> sqlx::Result<JobEnd> {
+    let id = job_id(row)?;
+    let state: Option<&str> = row.try_get("state")?;
+    if state.is_none() {
+        return Ok(JobEnd { id, became: None });
+    }
+    let became = Became {
+        state: self::state(row)?,
+        kind: row.try_get("kind")?,
+        attempt: attempt(row, "attempt")?,
+        failures: read_failures(row.try_get("failures")?),
+        result: row.try_get("result")?,
+    };
+    Ok(JobEnd {
+        id,
+        became: Some(became),
     })
 }
 

@@ -53,9 +53,14 @@ impl SchemaName {
         format!("\"{}\"", self.0)
     }
 
-    /// What notifications go through; the same text as in `migrations/`.
-    pub(super) fn channel(&self) -> String {
+    /// What wakes workers; the same text as in `migrations/`.
+    pub(super) fn bell_channel(&self) -> String {
         self.render("pgqueuer.bell")
+    }
+
+    /// What tells those who wait which jobs have ended; the same text as in `migrations/`.
+    pub(super) fn ends_channel(&self) -> String {
+        self.render("pgqueuer.ends")
     }
 
     /// Puts this schema into a statement that was written for the schema `pgqueuer`.

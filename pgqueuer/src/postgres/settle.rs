@@ -17,6 +17,10 @@ use crate::{
     store::{Attempted, ClaimKey, Disposition, Ending, Failure, Place, SessionId, Settlement},
 };
 
+/// So many bytes of results, or one result more, go into one statement: the server holds all of it in memory,
+/// more than once.
+const MOST_RESULTS: usize = 4 * 1024 * 1024;
+
 /// Jobs that end in the same way, and so in one statement: the columns of `settle_end.sql`, and of
 /// `settle_unrecorded.sql`.
 struct Ended<'a> {
@@ -26,6 +30,10 @@ struct Ended<'a> {
     places: Vec<String>,
     /// By id, of those that failed.
     failures: BTreeMap<i64, &'a Failure>,
+    /// By id, of those that returned something.
+    results: BTreeMap<i64, &'a str>,
+    /// How long the results are together.
+    result_bytes: usize,
 }
 
 /// The columns of `settle_keep.sql`.
@@ -74,6 +82,8 @@ impl<'a> Ended<'a> {
             keys: Keys::default(),
             places: Vec::new(),
             failures: BTreeMap::new(),
+            results: BTreeMap::new(),
+            result_bytes: 0,
         }
     }
 
@@ -83,6 +93,10 @@ impl<'a> Ended<'a> {
         let failure = settlement.failure.as_ref();
         let failure = failure.map(|it| (settlement.key.id.as_i64(), it));
         self.failures.extend(failure);
+        if let Some(result) = &settlement.result {
+            self.results.insert(settlement.key.id.as_i64(), result);
+            self.result_bytes += result.len();
+        }
     }
 }
 
@@ -178,7 +192,9 @@ fn ended<'a>(
         let Some(place) = place_of(settlement) else {
             continue;
         };
-        let is_same = |way: &Ended<'_>| way.ending == ending && way.retain == retain;
+        let is_same = |way: &Ended<'_>| {
+            way.ending == ending && way.retain == retain && way.result_bytes < MOST_RESULTS
+        };
         // Nearly always the first: kinds with a retention of their own are few.
         let way = ways.iter().position(is_same).unwrap_or_else(|| {
             ways.push(Ended::new(ending, retain));
@@ -241,7 +257,8 @@ async fn end(
             query = query
                 .bind(failures.map(Json))
                 .bind(way.ending.as_str())
-                .bind(way.retain.as_secs_f64());
+                .bind(way.retain.as_secs_f64())
+                .bind(Some(&way.results).filter(|it| !it.is_empty()).map(Json));
         }
         let keys = query
             .try_map(|row| rows::claim_keys(&row))

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::{Row as _, postgres::PgRow};
 
 use super::{
     PostgresStore, bell, bell::PostgresBell, claim, enqueue, failed_to, history, kinds, limits,
-    migrate, operate, route::Route, rows, schedules, sessions, settle, upkeep, work::PostgresWork,
+    listener::Listener, migrate, operate, route::Route, schedules, sessions, settle, upkeep,
+    waits::PostgresHerald, work::PostgresWork,
 };
 use crate::{
     error::{Error, Result},
@@ -16,10 +16,11 @@ use crate::{
     limits::{LimitRecord, Limits, Scope, SetLimit},
     schedule::Schedule,
     store::{
-        Bell, Cancelled, ClaimKey, ClaimRequest, Claimed, Counts, Crash, DueSchedules, Holds,
-        Horizon, JobFilter, JobRecord, JobToEnqueue, KindRecord, MinuteRecord, MinuteToAdd,
-        Promotion, Requeue, Requeued, ScheduleRecord, ScheduleToChange, ScheduleToMake, SessionId,
-        Settlement, Step, Store, Tended, TickToMake, Ticked, Work,
+        Bell, Cancelled, ClaimKey, ClaimRequest, Claimed, Counts, Crash, DueSchedules, Herald,
+        Holds, Horizon, JobEnd, JobFilter, JobRecord, JobToEnqueue, KindRecord, MinuteRecord,
+        MinuteToAdd, ProgressToNote, Promotion, Requeue, Requeued, ScheduleRecord,
+        ScheduleToChange, ScheduleToMake, SessionId, Settlement, Step, Store, Tended, TickToMake,
+        Ticked, WatcherId, Work,
     },
     unique::{Enqueued, Unique},
 };
@@ -81,7 +82,9 @@ impl Store for PostgresStore {
     }
 
     async fn forget_keys(&self, limit: u32) -> Result<u64> {
-        let forgetting = upkeep::forget_keys(self.control(), &self.statements, limit);
+        let statement = &self.statements.forget_keys;
+        let what = "forget keys of unique jobs";
+        let forgetting = upkeep::forget(self.control(), statement, what, limit);
         self.moves.cut(forgetting).await
     }
 
@@ -135,11 +138,7 @@ impl Store for PostgresStore {
     }
 
     async fn has_bell(&self) -> Result<bool> {
-        let failed = failed_to("ask for a pooler");
-        let lent = self.control().lend().await.map_err(&failed)?;
-        let route = lent.route();
-        lent.give_back().await.map_err(&failed)?;
-        Ok(route == Route::Direct)
+        bell::can_be_heard(self.control()).await
     }
 
     async fn bell(&self) -> Result<Box<dyn Bell>> {
@@ -149,8 +148,9 @@ impl Store for PostgresStore {
                  set `listen` to false (`--no-listen`)",
             ));
         }
-        let bell = PostgresBell::listen(self.pool(), &self.moves, &self.schema.channel()).await?;
-        Ok(Box::new(bell))
+        let channel = self.schema.bell_channel();
+        let listener = Listener::listen(self.pool(), &self.moves, &channel).await?;
+        Ok(Box::new(PostgresBell(listener)))
     }
 
     async fn arm_bell(&self, session: SessionId, armed: bool) -> Result<Horizon> {
@@ -162,6 +162,48 @@ impl Store for PostgresStore {
         let looking = bell::horizon(self.claiming(), &self.statements);
         let now = self.moves.cut(looking).await?;
         Ok(now.oldest >= horizon.0)
+    }
+
+    async fn await_kinds(
+        &self,
+        watcher: Option<WatcherId>,
+        kinds: &[String],
+        lasts: Duration,
+    ) -> Result<WatcherId> {
+        let saying = self.say_who_waits(watcher, kinds, lasts);
+        self.moves.cut(saying).await
+    }
+
+    async fn herald(&self) -> Result<Box<dyn Herald>> {
+        let route = self.pool.route().await.map_err(failed_to("listen"))?;
+        if route != Route::Direct {
+            return Err(through_a_pooler());
+        }
+        let channel = self.schema.ends_channel();
+        let listener = Listener::listen(self.pool(), &self.moves, &channel).await?;
+        Ok(Box::new(PostgresHerald(listener)))
+    }
+
+    async fn ends(&self, ids: &[JobId]) -> Result<Vec<JobEnd>> {
+        self.moves.cut(self.ends_of(ids)).await
+    }
+
+    async fn forget_watchers(&self, limit: u32) -> Result<u64> {
+        let statement = &self.statements.forget_watchers;
+        let what = "forget who has waited";
+        let forgetting = upkeep::forget(self.control(), statement, what, limit);
+        self.moves.cut(forgetting).await
+    }
+
+    async fn note_progress(&self, session: SessionId, progress: &[ProgressToNote]) -> Result<()> {
+        self.moves.cut(self.note(session, progress)).await
+    }
+
+    async fn forget_progress(&self, limit: u32) -> Result<u64> {
+        let statement = &self.statements.forget_progress;
+        let what = "forget how far jobs were";
+        let forgetting = upkeep::forget(self.control(), statement, what, limit);
+        self.moves.cut(forgetting).await
     }
 
     async fn requeue_stranded(&self) -> Result<u64> {
@@ -201,7 +243,8 @@ impl Store for PostgresStore {
     }
 
     async fn forget_rates(&self, limit: u32) -> Result<u64> {
-        let forgetting = limits::forget_rates(self.control(), &self.statements, limit);
+        let statement = &self.statements.forget_rates;
+        let forgetting = upkeep::forget(self.control(), statement, "forget rates", limit);
         self.moves.cut(forgetting).await
     }
 
@@ -253,7 +296,8 @@ impl Store for PostgresStore {
     }
 
     async fn prune(&self, limit: u32) -> Result<u64> {
-        let pruning = history::prune(self.control(), &self.statements, limit);
+        let statement = &self.statements.prune;
+        let pruning = upkeep::forget(self.control(), statement, "prune the history", limit);
         self.moves.cut(pruning).await
     }
 
@@ -272,50 +316,15 @@ impl Store for PostgresStore {
     }
 
     async fn now(&self) -> Result<DateTime<Utc>> {
-        let failed = failed_to("read the clock of the database");
-        let mut lent = self.pool.lend().await.map_err(&failed)?;
-        let found = self
-            .statements
-            .now
-            .query(lent.route())
-            .try_map(|row: PgRow| row.try_get("now"))
-            .fetch_one(lent.connection())
-            .await
-            .map_err(&failed)?;
-        lent.give_back().await.map_err(&failed)?;
-        Ok(found)
+        operate::now(&self.pool, &self.statements).await
     }
 
     async fn get_job(&self, id: JobId) -> Result<Option<JobRecord>> {
-        let failed = failed_to("read a job");
-        let mut lent = self.pool.lend().await.map_err(&failed)?;
-        let found = self
-            .statements
-            .get_job
-            .query(lent.route())
-            .bind(id.as_i64())
-            .try_map(|row| rows::job_record(&row))
-            .fetch_optional(lent.connection())
-            .await
-            .map_err(&failed)?;
-        lent.give_back().await.map_err(&failed)?;
-        Ok(found)
+        operate::get(&self.pool, &self.statements, id).await
     }
 
     async fn count_jobs(&self, kinds: Option<&[&str]>) -> Result<Counts> {
-        let failed = failed_to("count jobs");
-        let mut lent = self.pool.lend().await.map_err(&failed)?;
-        let found = self
-            .statements
-            .count_jobs
-            .query(lent.route())
-            .bind(kinds)
-            .try_map(|row| rows::counts(&row))
-            .fetch_one(lent.connection())
-            .await
-            .map_err(&failed)?;
-        lent.give_back().await.map_err(&failed)?;
-        Ok(found)
+        operate::count(&self.pool, &self.statements, kinds).await
     }
 
     async fn list_jobs(
@@ -353,15 +362,7 @@ impl Store for PostgresStore {
     }
 
     async fn cancelled(&self, session: SessionId) -> Result<Vec<(ClaimKey, String)>> {
-        let looking = async {
-            let failed = failed_to("look for cancelled jobs");
-            let mut lent = self.control().lend().await.map_err(&failed)?;
-            let route = lent.route();
-            let found =
-                operate::cancelled(lent.connection(), route, &self.statements, session).await?;
-            lent.give_back().await.map_err(&failed)?;
-            Ok(found)
-        };
+        let looking = operate::cancelled(self.control(), &self.statements, session);
         self.moves.cut(looking).await
     }
 
@@ -393,4 +394,11 @@ impl Store for PostgresStore {
         lent.give_back().await.map_err(&failed)?;
         Ok(step)
     }
+}
+
+fn through_a_pooler() -> Error {
+    Error::config(
+        "a pooler between this program and the database lets no notification through; \
+         set `listen` to false (`--no-listen`)",
+    )
 }

@@ -14,6 +14,7 @@ DROP FUNCTION IF EXISTS pgqueuer.checked_key;
 DROP FUNCTION IF EXISTS pgqueuer.key_of;
 DROP FUNCTION IF EXISTS pgqueuer.ring;
 DROP FUNCTION IF EXISTS pgqueuer.tell;
+DROP FUNCTION IF EXISTS pgqueuer.tell_ends;
 DROP FUNCTION IF EXISTS pgqueuer.claim_limited;
 DROP FUNCTION IF EXISTS pgqueuer.free_slots;
 DROP FUNCTION IF EXISTS pgqueuer.free_slots_of_key;
@@ -23,6 +24,7 @@ DROP FUNCTION IF EXISTS pgqueuer.next_tokens;
 DROP FUNCTION IF EXISTS pgqueuer.refuse_claim;
 DROP FUNCTION IF EXISTS pgqueuer.tend_history;
 DROP FUNCTION IF EXISTS pgqueuer.add_failure;
+DROP VIEW IF EXISTS pgqueuer.awaited;
 DROP TABLE IF EXISTS
     pgqueuer.jobs,
     pgqueuer.lanes,
@@ -34,6 +36,8 @@ DROP TABLE IF EXISTS
     pgqueuer.unique_keys,
     pgqueuer.limits,
     pgqueuer.rates,
+    pgqueuer.watchers,
+    pgqueuer.progress,
     pgqueuer.migrations;
 DROP SEQUENCE IF EXISTS pgqueuer.positions;
 DROP TYPE IF EXISTS pgqueuer.job_state, pgqueuer.job_ending, pgqueuer.payload_codec;

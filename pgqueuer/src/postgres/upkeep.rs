@@ -1,6 +1,12 @@
-//! Jobs that are due, and jobs that claims have passed by: both become claimable again.
+//! Jobs that are due, and jobs that claims have passed by: both become claimable again. And what is of no
+//! more use.
 
-use super::{dedicated::Dedicated, failure::failed_to, rows, statements::Statements};
+use super::{
+    dedicated::Dedicated,
+    failure::failed_to,
+    rows,
+    statements::{Statement, Statements},
+};
 use crate::{error::Result, store::Promotion};
 
 pub(super) async fn promote(
@@ -38,15 +44,16 @@ pub(super) async fn requeue_stranded(
     Ok(requeued.len() as u64)
 }
 
-pub(super) async fn forget_keys(
+/// Runs a statement that deletes up to `limit` rows which are of no more use. Returns how many it deleted.
+pub(super) async fn forget(
     dedicated: &Dedicated,
-    statements: &Statements,
+    statement: &Statement,
+    what: &'static str,
     limit: u32,
 ) -> Result<u64> {
-    let failed = failed_to("forget keys of unique jobs");
+    let failed = failed_to(what);
     let mut lent = dedicated.lend().await.map_err(&failed)?;
-    let forgotten = statements
-        .forget_keys
+    let forgotten = statement
         .query(lent.route())
         .bind(i64::from(limit))
         .execute(lent.connection())

@@ -52,6 +52,7 @@ impl Work for PostgresWork {
         session: SessionId,
         key: ClaimKey,
         retain: Duration,
+        result: Option<String>,
     ) -> Result<bool> {
         let failed = failed_to("complete a job in the transaction of its handler");
         let completed: i64 = self
@@ -61,6 +62,7 @@ impl Work for PostgresWork {
             .bind(key.id.as_i64())
             .bind(key.claim_number)
             .bind(retain.as_secs_f64())
+            .bind(result)
             .try_map(|row: PgRow| row.try_get("completed"))
             .fetch_one(&mut *self.transaction)
             .await

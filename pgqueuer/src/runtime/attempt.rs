@@ -19,6 +19,7 @@ use super::{
     in_time,
     minutes::Measured,
     panics,
+    progress::Said,
     session::Session,
     settler::{Settled, Settler},
     slots::Slot,
@@ -49,6 +50,7 @@ pub(super) struct Attempts {
     resources: Arc<Resources>,
     settler: Settler,
     ahead: Ahead,
+    said: Said,
     running: TaskTracker,
     /// The grace period is over.
     cancel: CancellationToken,
@@ -63,6 +65,7 @@ impl Attempts {
         resources: Arc<Resources>,
         settler: Settler,
         ahead: Ahead,
+        said: Said,
     ) -> Self {
         Self {
             store,
@@ -70,6 +73,7 @@ impl Attempts {
             resources,
             settler,
             ahead,
+            said,
             running: TaskTracker::new(),
             cancel: CancellationToken::new(),
             drop_now: CancellationToken::new(),
@@ -167,7 +171,7 @@ impl Attempts {
         let Disposition::End { retain, .. } = verdict.disposition else {
             return Err("only a job that has ended is completed".to_owned());
         };
-        let completing = work.complete(session.id, job.key, retain);
+        let completing = work.complete(session.id, job.key, retain, verdict.result.clone());
         let completed = in_time(LONGEST_CALL, completing).await;
         completed.map_err(|error| {
             format!(
@@ -229,6 +233,7 @@ impl Attempts {
             cancellation: cancellation.clone(),
             resources: Arc::clone(&self.resources),
             transaction: home.clone(),
+            voice: self.said.of(job.key, session),
         });
         // Decoding is within: a `Deserialize` of the user's may panic, too.
         let handler = panics::catch(async {

@@ -1,8 +1,7 @@
 //! The settler: writes results in batches, and does not lose one.
 //!
-//! A result waits until the batch is full or a few milliseconds old, unless it frees a slot under
-//! a limit. If the store refuses, the
-//! batch is tried again until it is written: forgetting it would run the jobs once more. The
+//! A result waits until the batch is full or the last one is a few milliseconds old, unless it frees a
+//! slot under a limit. If the store refuses, the batch is tried again until it is written: forgetting it would run the jobs once more. The
 //! queue of results is bounded, so a store that is away holds up the worker, not the memory.
 
 mod unwritten;
@@ -14,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
@@ -125,6 +124,7 @@ impl Settler {
             finish: settler.finish.clone(),
             batch: config.settle_batch,
             delay: config.settle_delay,
+            last_write: Instant::now(),
         };
         (settler, writer.run())
     }
@@ -218,6 +218,7 @@ struct Writer {
     finish: CancellationToken,
     batch: usize,
     delay: Duration,
+    last_write: Instant,
 }
 
 impl Writer {
@@ -233,6 +234,7 @@ impl Writer {
         let mut results = Vec::with_capacity(self.batch);
         while self.fill(&mut results, &finish).await {
             let written = results.len();
+            self.last_write = Instant::now();
             self.write(&mut results, &finish).await;
             self.unwritten.subtract(written);
         }
@@ -252,7 +254,9 @@ impl Writer {
                 return self.receiver.recv_many(results, self.batch).await > 0;
             }
         }
-        let full = tokio::time::sleep(self.delay);
+        // Since the last write, not since the first result: where there are few, they do not wait, and
+        // where there are many, the writes come no closer.
+        let full = tokio::time::sleep_until(self.last_write + self.delay);
         tokio::pin!(full);
         let mut seen = 0;
         while results.len() < self.batch {

@@ -195,6 +195,8 @@ async fn forget(store: &dyn Store) -> Result<()> {
     in_batches(|| store.forget_minutes(KEEP_MINUTES, BATCH)).await?;
     in_batches(|| store.forget_rates(BATCH)).await?;
     in_batches(|| store.forget_keys(BATCH)).await?;
+    in_batches(|| store.forget_watchers(BATCH)).await?;
+    in_batches(|| store.forget_progress(BATCH)).await?;
     Ok(())
 }
 

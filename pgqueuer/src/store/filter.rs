@@ -35,9 +35,9 @@ impl JobFilter {
     }
 
     /// These jobs.
-    pub fn ids(ids: impl IntoIterator<Item = JobId>) -> Self {
+    pub fn ids(ids: impl IntoIterator<Item: Into<JobId>>) -> Self {
         Self {
-            ids: Some(ids.into_iter().collect()),
+            ids: Some(ids.into_iter().map(Into::into).collect()),
             ..Self::default()
         }
     }

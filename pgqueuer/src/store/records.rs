@@ -122,6 +122,45 @@ pub struct JobRecord {
     pub headers: Headers,
     /// The last ten failures, oldest first.
     pub failures: Vec<Failure>,
+    /// What the handler returned, as JSON; `None` for nothing, and of an unfinished job.
+    pub result: Option<String>,
+    /// How far it is, if it runs and its handler says so.
+    pub progress: Option<Progress>,
+}
+
+/// How far a job is, as its handler [said](crate::Context::progress).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Progress {
+    /// The share that is done, from 0 to 1.
+    pub fraction: f32,
+    /// What is being done.
+    pub note: String,
+    /// When that was written down.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// How a job ended that is waited for, or that it is held.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JobEnd {
+    /// Its id.
+    pub id: JobId,
+    /// What became of it; `None` if nothing is known of it.
+    pub became: Option<Became>,
+}
+
+/// What became of a job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Became {
+    /// Held, or how it ended.
+    pub state: JobState,
+    /// What sort of job.
+    pub kind: String,
+    /// How many attempts it had.
+    pub attempt: u16,
+    /// The last ten failures, oldest first.
+    pub failures: Vec<Failure>,
+    /// What the handler returned, as JSON; `None` for nothing.
+    pub result: Option<String>,
 }
 
 /// How many jobs are in which live state.

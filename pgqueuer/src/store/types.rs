@@ -107,6 +107,30 @@ pub enum Ring {
     Anything,
 }
 
+/// What those who wait for jobs are told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// These have ended, or are held.
+    Ended(Vec<JobId>),
+    /// Any may have.
+    Anything,
+}
+
+/// A process that waits for jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WatcherId(pub i64);
+
+/// How far a job is that a session runs, to be written down.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProgressToNote {
+    /// The claim.
+    pub key: ClaimKey,
+    /// The share that is done, from 0 to 1.
+    pub fraction: f32,
+    /// What is being done.
+    pub note: String,
+}
+
 /// A point in time, as transactions have it. What had begun to be written by then can be seen
 /// once the horizon [has passed](super::Store::has_passed).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -50,7 +50,7 @@ stopped AS (
 ),
 recorded AS (
     INSERT INTO pgqueuer.history
-        (job_id, kind, enqueued_at, claimed_at, expires_at, attempt, priority, ending, failures)
+        (job_id, kind, enqueued_at, claimed_at, expires_at, attempt, priority, ending, failures, result)
     SELECT
         stopped.id,
         stopped.kind,
@@ -60,7 +60,8 @@ recorded AS (
         stopped.attempt,
         stopped.priority,
         'cancelled',
-        stopped.failures
+        stopped.failures,
+        CASE WHEN stopped.kind IN (SELECT kind FROM pgqueuer.awaited) THEN 'null' ELSE '' END
     FROM stopped
     LEFT JOIN pgqueuer.kinds AS known ON known.kind = stopped.kind
     WHERE coalesce(known.retain_seconds, 1) > 0
@@ -85,9 +86,15 @@ freed AS MATERIALIZED (
     FROM stopped
     WHERE slot
     LIMIT 1
+),
+-- Somebody waits for them.
+ends AS MATERIALIZED (
+    SELECT pgqueuer.tell_ends(array_agg(id)) AS told
+    FROM stopped
+    WHERE kind IN (SELECT kind FROM pgqueuer.awaited)
 )
 SELECT
     (SELECT count(*) FROM stopped) AS waiting,
     (SELECT count(*) FROM told) AS running,
     (SELECT max(id) FROM chosen) AS last_id,
-    (SELECT count(*) FROM rung) + (SELECT count(*) FROM freed) AS rings;
+    (SELECT count(*) FROM rung) + (SELECT count(*) FROM freed) + (SELECT told FROM ends) AS rings;

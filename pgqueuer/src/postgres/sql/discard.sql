@@ -42,7 +42,7 @@ discarded AS (
 ),
 recorded AS (
     INSERT INTO pgqueuer.history
-        (job_id, kind, enqueued_at, claimed_at, expires_at, attempt, priority, ending, failures)
+        (job_id, kind, enqueued_at, claimed_at, expires_at, attempt, priority, ending, failures, result)
     SELECT
         discarded.id,
         discarded.kind,
@@ -52,9 +52,19 @@ recorded AS (
         discarded.attempt,
         discarded.priority,
         'discarded',
-        coalesce(discarded.failures, '[]')
+        coalesce(discarded.failures, '[]'),
+        CASE WHEN discarded.kind IN (SELECT kind FROM pgqueuer.awaited) THEN 'null' ELSE '' END
     FROM discarded
     LEFT JOIN pgqueuer.kinds AS known ON known.kind = discarded.kind
     WHERE coalesce(known.retain_seconds, 1) > 0
+),
+-- Somebody waits for them.
+ends AS MATERIALIZED (
+    SELECT pgqueuer.tell_ends(array_agg(id)) AS told
+    FROM discarded
+    WHERE kind IN (SELECT kind FROM pgqueuer.awaited)
 )
-SELECT (SELECT count(*) FROM discarded) AS discarded, (SELECT max(id) FROM chosen) AS last_id;
+SELECT
+    (SELECT count(*) FROM discarded) AS discarded,
+    (SELECT max(id) FROM chosen) AS last_id,
+    (SELECT told FROM ends) AS told;

@@ -2,9 +2,10 @@
 --
 -- $1 id bigint
 --
--- Reads the primary key, then history_job_idx of each partition that has not expired.
+-- How far it is, says the present claim. Reads the primary keys, then history_job_idx of each partition that
+-- has not expired.
 SELECT
-    id,
+    job.id,
     kind,
     CASE WHEN claimed_by IS NULL THEN state::text ELSE 'running' END AS state,
     priority,
@@ -16,9 +17,17 @@ SELECT
     codec::text AS codec,
     payload,
     headers::text AS headers,
-    failures::text AS failures
-FROM pgqueuer.jobs
-WHERE id = $1
+    failures::text AS failures,
+    NULL AS result,
+    progress.fraction,
+    progress.note,
+    progress.updated_at
+FROM pgqueuer.jobs AS job
+LEFT JOIN pgqueuer.progress
+    ON progress.job_id = job.id
+    AND progress.claim_number = job.claim_number
+    AND job.claimed_by IS NOT NULL
+WHERE job.id = $1
 UNION ALL
 SELECT
     job_id,
@@ -33,7 +42,11 @@ SELECT
     NULL,
     NULL,
     NULL,
-    failures::text
+    failures::text,
+    nullif(result, ''),
+    NULL,
+    NULL,
+    NULL
 FROM pgqueuer.history
 WHERE job_id = $1
   AND expires_at > now();

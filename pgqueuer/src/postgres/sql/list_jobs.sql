@@ -3,7 +3,7 @@
 -- $1 ids bigint[], $2 kinds text[], $3 queue text, $4 states text[], $5 limit_key text, $6 unique_key text,
 -- $7 before timestamptz, $8 after timestamptz (each NULL for any), $9 above_id bigint, $10 limit bigint
 SELECT
-    id,
+    job.id,
     kind,
     CASE WHEN claimed_by IS NULL THEN state::text ELSE 'running' END AS state,
     priority,
@@ -15,8 +15,16 @@ SELECT
     codec::text AS codec,
     payload,
     headers::text AS headers,
-    failures::text AS failures
+    failures::text AS failures,
+    NULL AS result,
+    progress.fraction,
+    progress.note,
+    progress.updated_at
 FROM pgqueuer.jobs AS job
+LEFT JOIN pgqueuer.progress
+    ON progress.job_id = job.id
+    AND progress.claim_number = job.claim_number
+    AND job.claimed_by IS NOT NULL
 WHERE
           ($1::bigint[] IS NULL OR job.id = ANY ($1))
           AND ($2::text[] IS NULL OR job.kind = ANY ($2))
@@ -27,5 +35,5 @@ WHERE
           AND ($7::timestamptz IS NULL OR job.enqueued_at < $7)
           AND ($8::timestamptz IS NULL OR job.enqueued_at >= $8)
           AND job.id > $9
-ORDER BY id
+ORDER BY job.id
 LIMIT $10;

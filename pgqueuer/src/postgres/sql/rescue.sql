@@ -65,7 +65,7 @@ discarded AS (
 ),
 recorded AS (
     INSERT INTO pgqueuer.history
-        (job_id, kind, enqueued_at, claimed_at, expires_at, attempt, priority, ending, failures)
+        (job_id, kind, enqueued_at, claimed_at, expires_at, attempt, priority, ending, failures, result)
     SELECT
         id,
         kind,
@@ -75,7 +75,8 @@ recorded AS (
         attempt,
         priority,
         'discarded',
-        failures
+        failures,
+        CASE WHEN kind IN (SELECT kind FROM pgqueuer.awaited) THEN 'null' ELSE '' END
     FROM discarded
     WHERE retain_seconds > 0
 ),
@@ -89,7 +90,15 @@ rung AS MATERIALIZED (
     SELECT pgqueuer.ring()
     FROM crashes
     LIMIT 1
+),
+-- Somebody waits for them.
+told AS MATERIALIZED (
+    SELECT pgqueuer.tell_ends(array_agg(id))
+    FROM crashes
+    WHERE state <> 'available'
+      AND kind IN (SELECT kind FROM pgqueuer.awaited)
 )
 SELECT crashes.id, crashes.kind, crashes.session, crashes.state
 FROM crashes
-LEFT JOIN rung ON true;
+LEFT JOIN rung ON true
+CROSS JOIN told;

@@ -1,7 +1,8 @@
 -- Ends jobs in one way: takes them out of the queue, and keeps a record for as long as asked.
 --
 -- $1 session bigint, $2 places text[], $3 ids bigint[], $4 claim_numbers integer[],
--- $5 failures jsonb (by id, or NULL), $6 ending text, $7 retain float8 (seconds)
+-- $5 failures jsonb (by id, or NULL), $6 ending text, $7 retain float8 (seconds), $8 results jsonb (texts by
+-- id, or NULL)
 --
 -- Fenced by session and claim number: what another worker holds now is left alone. Finds the rows
 -- where their claims have put them, all in one scan, which spares a search of the index; one that
@@ -31,7 +32,7 @@ WITH ended AS (
 ),
 recorded AS (
     INSERT INTO pgqueuer.history
-        (job_id, kind, enqueued_at, claimed_at, expires_at, attempt, priority, ending, failures)
+        (job_id, kind, enqueued_at, claimed_at, expires_at, attempt, priority, ending, failures, result)
     SELECT
         id,
         kind,
@@ -41,7 +42,11 @@ recorded AS (
         attempt,
         priority,
         CASE WHEN is_cancelled THEN 'cancelled' ELSE (SELECT $6::text::pgqueuer.job_ending) END,
-        coalesce(failures, '[]')
+        coalesce(failures, '[]'),
+        coalesce(
+            $8::jsonb ->> id::text,
+            CASE WHEN kind IN (SELECT kind FROM pgqueuer.awaited) THEN 'null' ELSE '' END
+        )
     FROM ended
 ),
 -- Slots are free, if any was taken.
@@ -50,7 +55,14 @@ rung AS MATERIALIZED (
     FROM ended
     WHERE slot
     LIMIT 1
+),
+-- Somebody waits for them.
+told AS MATERIALIZED (
+    SELECT pgqueuer.tell_ends(array_agg(id))
+    FROM ended
+    WHERE kind IN (SELECT kind FROM pgqueuer.awaited)
 )
 SELECT array_agg(ended.id) AS ids, array_agg(ended.claim_number) AS claim_numbers
 FROM ended
-LEFT JOIN rung ON true;
+LEFT JOIN rung ON true
+CROSS JOIN told;

@@ -26,7 +26,7 @@ kept AS (
     WHERE job.id = settled.id
       AND job.claimed_by = $1
       AND job.claim_number = settled.claim_number
-    RETURNING job.id, job.claim_number, job.state, job.slot
+    RETURNING job.id, job.claim_number, job.kind, job.state, job.slot
 ),
 -- Once for each sort of news, and only if there is any.
 news AS (
@@ -42,7 +42,15 @@ news AS (
 rung AS MATERIALIZED (
     SELECT count(pgqueuer.ring(news)::text)
     FROM news
+),
+-- Somebody waits for them, and need not wait any longer.
+told AS MATERIALIZED (
+    SELECT pgqueuer.tell_ends(array_agg(id))
+    FROM kept
+    WHERE state = 'held'
+      AND kind IN (SELECT kind FROM pgqueuer.awaited)
 )
 SELECT kept.id, kept.claim_number
 FROM kept
-LEFT JOIN rung ON true;
+LEFT JOIN rung ON true
+CROSS JOIN told;

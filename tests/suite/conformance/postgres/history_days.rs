@@ -380,7 +380,7 @@ async fn are_removed_with_the_schema(database: &Database) {
 async fn greet() {}
 
 async fn are_begun_by_a_worker_before_its_first_result(database: &Database) {
-    let id = Greet {}.enqueue(&database.pgq).await.unwrap();
+    let id = Greet {}.enqueue(&database.pgq).await.unwrap().id();
     let worker = database.pgq.worker().only_registered().register::<Greet>();
 
     worker.build().unwrap().drain().await.unwrap();

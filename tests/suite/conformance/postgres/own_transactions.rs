@@ -51,7 +51,7 @@ async fn run<J: Job>(database: &Database, job: J) -> (JobRecord, Report) {
     let table =
         "CREATE TABLE IF NOT EXISTS public.lines (line text UNIQUE DEFERRABLE INITIALLY DEFERRED)";
     database.pool().execute(table).await.unwrap();
-    let id = job.enqueue(&database.pgq).await.unwrap();
+    let id = job.enqueue(&database.pgq).await.unwrap().id();
     let worker = database.pgq.worker().only_registered().register::<J>();
     let config = WorkerConfig {
         lease: Duration::from_secs(3),
@@ -283,7 +283,7 @@ async fn forget(mut tx: Tx) -> sqlx::Result<()> {
 
 async fn keep_no_record_if_none_is_asked_for(database: &Database) {
     run(database, Pay {}).await;
-    let id: JobId = Forget {}.enqueue(&database.pgq).await.unwrap();
+    let id: JobId = Forget {}.enqueue(&database.pgq).await.unwrap().id();
     let worker = database.pgq.worker().only_registered();
     let worker = worker.register::<Forget>().build().unwrap();
     worker.drain().await.unwrap();

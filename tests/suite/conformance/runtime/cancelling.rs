@@ -101,7 +101,7 @@ async fn cancel_while_it_runs(pgq: &PgQueuer, journal: &Journal, id: JobId) {
 async fn tell_a_handler_that_runs(pgq: &PgQueuer) {
     let journal = Journal::default();
     let running = Running::start(worker(pgq, &journal).register::<Wait>());
-    let id = Wait {}.enqueue(pgq).await.unwrap();
+    let id = Wait {}.enqueue(pgq).await.unwrap().id();
 
     cancel_while_it_runs(pgq, &journal, id).await;
     let report = running.stop().await;
@@ -118,7 +118,7 @@ async fn tell_a_handler_that_runs(pgq: &PgQueuer) {
 async fn tell_within_a_second(pgq: &PgQueuer) {
     let journal = Journal::default();
     let running = Running::start(worker(pgq, &journal).register::<Wait>());
-    let id = Wait {}.enqueue(pgq).await.unwrap();
+    let id = Wait {}.enqueue(pgq).await.unwrap().id();
     journal.wait_for(1).await;
     let began = std::time::Instant::now();
 
@@ -133,7 +133,7 @@ async fn tell_within_a_second(pgq: &PgQueuer) {
 async fn let_a_handler_finish_up(pgq: &PgQueuer) {
     let journal = Journal::default();
     let running = Running::start(worker(pgq, &journal).register::<Wait>());
-    let id = Wait {}.enqueue(pgq).await.unwrap();
+    let id = Wait {}.enqueue(pgq).await.unwrap().id();
 
     cancel_while_it_runs(pgq, &journal, id).await;
 
@@ -144,7 +144,7 @@ async fn let_a_handler_finish_up(pgq: &PgQueuer) {
 async fn end_as_cancelled_if_the_handler_succeeds_or_fails(pgq: &PgQueuer) {
     let journal = Journal::default();
     let running = Running::start(worker(pgq, &journal).register::<FailThen>());
-    let id = FailThen {}.enqueue(pgq).await.unwrap();
+    let id = FailThen {}.enqueue(pgq).await.unwrap().id();
 
     cancel_while_it_runs(pgq, &journal, id).await;
 
@@ -156,7 +156,7 @@ async fn end_as_cancelled_if_the_handler_succeeds_or_fails(pgq: &PgQueuer) {
 async fn do_not_run_what_was_cancelled_before(pgq: &PgQueuer) {
     let journal = Journal::default();
     let store = pgq.store();
-    let id = Picky { number: 1 }.enqueue(pgq).await.unwrap();
+    let id = Picky { number: 1 }.enqueue(pgq).await.unwrap().id();
     let dead = crate::support::open_session(&**store).await;
     let claimed = crate::support::claim(&**store, dead, &["picky"], 1).await;
     pgq.cancel(&JobFilter::ids([id]), "a mistake")
@@ -174,7 +174,7 @@ async fn do_not_run_what_was_cancelled_before(pgq: &PgQueuer) {
 
 async fn requeue_with_other_arguments(pgq: &PgQueuer) {
     let journal = Journal::default();
-    let id = Picky { number: -1 }.enqueue(pgq).await.unwrap();
+    let id = Picky { number: -1 }.enqueue(pgq).await.unwrap().id();
     drain(worker(pgq, &journal).register::<Picky>()).await;
     let before = state(&**pgq.store(), id).await;
     pgq.requeue_as(id, &Picky { number: 1 }).await.unwrap();
@@ -187,14 +187,15 @@ async fn requeue_with_other_arguments(pgq: &PgQueuer) {
 
 async fn requeue_only_what_is_held_unless_told(pgq: &PgQueuer) {
     let journal = Journal::default();
-    let held = Picky { number: -1 }.enqueue(pgq).await.unwrap();
+    let held = Picky { number: -1 }.enqueue(pgq).await.unwrap().id();
     drain(worker(pgq, &journal).register::<Picky>()).await;
     let later = Picky { number: 1 }
         .options()
         .delay("1h")
         .enqueue(pgq)
         .await
-        .unwrap();
+        .unwrap()
+        .id();
 
     let all = pgq
         .requeue(&JobFilter::all(), &Requeue::now())
@@ -215,7 +216,7 @@ async fn requeue_only_what_is_held_unless_told(pgq: &PgQueuer) {
 }
 
 async fn refuse_what_cannot_be(pgq: &PgQueuer) {
-    let id = Wait {}.enqueue(pgq).await.unwrap();
+    let id = Wait {}.enqueue(pgq).await.unwrap().id();
     let picky = Picky { number: 1 };
     let nowhere = JobId::from(i64::MAX);
 
@@ -240,9 +241,9 @@ async fn refuse_what_cannot_be(pgq: &PgQueuer) {
 async fn take_effect_when_the_transaction_commits(database: &Database) {
     let pgq = &database.pgq;
     let journal = Journal::default();
-    let held = Picky { number: -1 }.enqueue(pgq).await.unwrap();
+    let held = Picky { number: -1 }.enqueue(pgq).await.unwrap().id();
     drain(worker(pgq, &journal).register::<Picky>()).await;
-    let waiting = Picky { number: 1 }.enqueue(pgq).await.unwrap();
+    let waiting = Picky { number: 1 }.enqueue(pgq).await.unwrap().id();
     let mut connection = database.application().acquire().await.unwrap();
     let filter = JobFilter::ids([waiting]);
 
@@ -282,7 +283,7 @@ async fn roll_back_the_transaction_of_a_handler(database: &Database) {
         .unwrap();
     let journal = Journal::default();
     let running = Running::start(worker(pgq, &journal).register::<InTransaction>());
-    let id = InTransaction {}.enqueue(pgq).await.unwrap();
+    let id = InTransaction {}.enqueue(pgq).await.unwrap().id();
 
     cancel_while_it_runs(pgq, &journal, id).await;
     running.stop().await;
@@ -300,7 +301,7 @@ async fn tell_workers_that_do_not_listen(database: &Database) {
     let journal = Journal::default();
     let deaf = worker(pgq, &journal).configure(|config| config.listen = false);
     let running = Running::start(deaf.register::<Wait>());
-    let id = Wait {}.enqueue(pgq).await.unwrap();
+    let id = Wait {}.enqueue(pgq).await.unwrap().id();
 
     cancel_while_it_runs(pgq, &journal, id).await;
 

@@ -175,7 +175,7 @@ async fn of_a_queue_does_not_starve_others(pgq: &PgQueuer) {
     Narrow::enqueue_many(pgq, (0..3000).map(|_| Narrow {}))
         .await
         .unwrap();
-    let late = Work {}.enqueue(pgq).await.unwrap();
+    let late = Work {}.enqueue(pgq).await.unwrap().id();
 
     let worker = worker(pgq, &journal).concurrency(2).queue("narrow", 2);
     let worker = worker.state(gauge).register::<Work>();

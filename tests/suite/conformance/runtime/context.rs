@@ -38,7 +38,7 @@ async fn describe(context: Context, journal: State<Journal>) {
 
 async fn tells_the_job_and_the_attempt(pgq: &PgQueuer) {
     let journal = Journal::default();
-    let id = Describe {}.enqueue(pgq).await.unwrap();
+    let id = Describe {}.enqueue(pgq).await.unwrap().id();
     let enqueued_at = pgq.get_job(id).await.unwrap().unwrap().enqueued_at;
 
     drain(worker(pgq, &journal).register::<Describe>()).await;

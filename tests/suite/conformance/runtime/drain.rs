@@ -83,7 +83,8 @@ async fn forgotten() {}
 
 async fn enqueue_notes(pgq: &PgQueuer, count: u32) -> Vec<pgqueuer::JobId> {
     let notes = (0..count).map(|number| Note { number });
-    Note::enqueue_many(pgq, notes).await.unwrap()
+    let handles = Note::enqueue_many(pgq, notes).await.unwrap();
+    handles.iter().map(pgqueuer::JobHandle::id).collect()
 }
 
 async fn ends_when_there_is_nothing(pgq: &PgQueuer) {
@@ -157,7 +158,7 @@ async fn ends_only_when_nothing_is_left(pgq: &PgQueuer) {
 async fn leaves_what_is_not_due(pgq: &PgQueuer) {
     let journal = Journal::default();
     let later = Note { number: 1 }.options().delay(LONG);
-    let id = later.enqueue(pgq).await.unwrap();
+    let id = later.enqueue(pgq).await.unwrap().id();
 
     let report = drain(worker(pgq, &journal).register::<Note>()).await;
 
@@ -167,7 +168,7 @@ async fn leaves_what_is_not_due(pgq: &PgQueuer) {
 
 async fn leaves_kinds_that_it_does_not_know(pgq: &PgQueuer) {
     let journal = Journal::default();
-    let unknown = Stranger {}.enqueue(pgq).await.unwrap();
+    let unknown = Stranger {}.enqueue(pgq).await.unwrap().id();
     enqueue_notes(pgq, 1).await;
 
     let report = drain(worker(pgq, &journal).register::<Note>()).await;
@@ -216,7 +217,11 @@ async fn leaves_no_session_behind(pgq: &PgQueuer) {
 
 async fn answers_to_an_alias(pgq: &PgQueuer) {
     let journal = Journal::default();
-    let old = BeforeTheDeploy { number: 1 }.enqueue(pgq).await.unwrap();
+    let old = BeforeTheDeploy { number: 1 }
+        .enqueue(pgq)
+        .await
+        .unwrap()
+        .id();
     NewName { number: 2 }.enqueue(pgq).await.unwrap();
 
     let report = drain(worker(pgq, &journal).register::<NewName>()).await;
@@ -249,7 +254,7 @@ async fn publishes_its_kinds_and_their_aliases(pgq: &PgQueuer) {
 }
 
 async fn remembers_for_as_long_as_the_kind_asks(pgq: &PgQueuer) {
-    let id = Forgotten {}.enqueue(pgq).await.unwrap();
+    let id = Forgotten {}.enqueue(pgq).await.unwrap().id();
 
     let report = drain(worker(pgq, &Journal::default()).register::<Forgotten>()).await;
 

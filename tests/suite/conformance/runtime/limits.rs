@@ -6,7 +6,7 @@ use std::{
 };
 
 use pgqueuer::{
-    ErrorKind, Job as _, JobId, Limits, PgQueuer, Scope, SetLimit, State, job, store::JobState,
+    ErrorKind, Job, JobHandle, Limits, PgQueuer, Scope, SetLimit, State, job, store::JobState,
 };
 
 use super::{super::runtime_cases, Journal, Running, drain, worker};
@@ -75,11 +75,15 @@ fn kind(name: &str) -> Scope {
 }
 
 /// Two workers, until all of these jobs are through.
-async fn run_all(pgq: &PgQueuer, ids: &[JobId], build: impl Fn() -> pgqueuer::WorkerBuilder) {
+async fn run_all<J: Job>(
+    pgq: &PgQueuer,
+    handles: &[JobHandle<J>],
+    build: impl Fn() -> pgqueuer::WorkerBuilder,
+) {
     let workers = [Running::start(build()), Running::start(build())];
-    for id in ids {
+    for handle in handles {
         eventually("the end of the job", async || {
-            (state(&**pgq.store(), *id).await == JobState::Completed).then_some(())
+            (state(&**pgq.store(), handle).await == JobState::Completed).then_some(())
         })
         .await;
     }
@@ -188,12 +192,12 @@ async fn can_be_set_while_workers_run(pgq: &PgQueuer) {
     let one = [SetLimit::Concurrency(Some(1))];
     pgq.set_limits(&kind("narrow"), &one).await.unwrap();
 
-    let ids = Narrow::enqueue_many(pgq, (0..20).map(|_| Narrow {}))
+    let handles = Narrow::enqueue_many(pgq, (0..20).map(|_| Narrow {}))
         .await
         .unwrap();
-    for id in ids {
+    for handle in &handles {
         eventually("the end of the job", async || {
-            (state(&**pgq.store(), id).await == JobState::Completed).then_some(())
+            (state(&**pgq.store(), handle).await == JobState::Completed).then_some(())
         })
         .await;
     }
@@ -255,7 +259,7 @@ async fn pause_and_resume_a_kind_while_workers_run(pgq: &PgQueuer) {
     // What a worker has not heard of yet.
     tokio::time::sleep(Duration::from_millis(300)).await;
 
-    let id = Note { number: 2 }.enqueue(pgq).await.unwrap();
+    let id = Note { number: 2 }.enqueue(pgq).await.unwrap().id();
     tokio::time::sleep(Duration::from_millis(300)).await;
     let meanwhile = state(&**pgq.store(), id).await;
     assert!(pgq.resume(&kind("limits_note")).await.unwrap());
@@ -268,7 +272,7 @@ async fn pause_and_resume_a_kind_while_workers_run(pgq: &PgQueuer) {
 
 async fn end_a_drain_that_has_nothing_but_what_is_paused(pgq: &PgQueuer) {
     let journal = Journal::default();
-    let id = Note { number: 1 }.enqueue(pgq).await.unwrap();
+    let id = Note { number: 1 }.enqueue(pgq).await.unwrap().id();
     pgq.pause(&Scope::Everything).await.unwrap();
 
     let report = drain(worker(pgq, &journal).register::<Note>()).await;

@@ -302,7 +302,7 @@ async fn wait_for_their_time(pgq: &PgQueuer) {
     let worker = worker(pgq, &journal).register::<EveryNight>();
 
     let running = Running::start(worker.register::<Nothing>());
-    let id = Nothing {}.enqueue(pgq).await.unwrap();
+    let id = Nothing {}.enqueue(pgq).await.unwrap().id();
     eventually("the worker is at work", async || {
         let state = pgq.get_job(id).await.unwrap().unwrap().state;
         (state == JobState::Completed).then_some(())

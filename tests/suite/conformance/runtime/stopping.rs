@@ -65,7 +65,7 @@ fn with_grace(pgq: &PgQueuer, journal: &Journal, grace: Duration) -> WorkerBuild
 
 async fn waits_for_running_jobs(pgq: &PgQueuer) {
     let (journal, gate) = (Journal::default(), Gate::default());
-    let id = PassTheGate {}.enqueue(pgq).await.unwrap();
+    let id = PassTheGate {}.enqueue(pgq).await.unwrap().id();
     let worker = with_grace(pgq, &journal, LONG).state(gate.clone());
     let running = Running::start(worker.register::<PassTheGate>());
     journal.wait_for(1).await;
@@ -90,7 +90,7 @@ async fn claims_nothing_more(pgq: &PgQueuer) {
     running.stop.cancel();
     // The word goes from one task to another, and nothing tells when it has arrived.
     tokio::time::sleep(Duration::from_millis(250)).await;
-    let late = PassTheGate {}.enqueue(pgq).await.unwrap();
+    let late = PassTheGate {}.enqueue(pgq).await.unwrap().id();
     gate.notify_one();
     let report = running.stopped().await;
 
@@ -113,7 +113,7 @@ async fn cancels_what_is_still_running_after_the_grace(pgq: &PgQueuer) {
 
 async fn drops_what_does_not_listen(pgq: &PgQueuer) {
     let journal = Journal::default();
-    let id = DoesNotListen {}.enqueue(pgq).await.unwrap();
+    let id = DoesNotListen {}.enqueue(pgq).await.unwrap().id();
     let worker = with_grace(pgq, &journal, Duration::from_millis(10));
     let running = Running::start(worker.register::<DoesNotListen>());
     journal.wait_for(1).await;
@@ -127,7 +127,7 @@ async fn drops_what_does_not_listen(pgq: &PgQueuer) {
 
 async fn gives_back_what_was_cut_off_at_no_attempt(pgq: &PgQueuer) {
     let journal = Journal::default();
-    let id = Listens {}.enqueue(pgq).await.unwrap();
+    let id = Listens {}.enqueue(pgq).await.unwrap().id();
     let worker = with_grace(pgq, &journal, Duration::ZERO);
     let running = Running::start(worker.register::<Listens>());
     journal.wait_for(1).await;
@@ -142,7 +142,7 @@ async fn gives_back_what_was_cut_off_at_no_attempt(pgq: &PgQueuer) {
 
 async fn takes_what_ends_well_after_all(pgq: &PgQueuer) {
     let journal = Journal::default();
-    let id = EndsWell {}.enqueue(pgq).await.unwrap();
+    let id = EndsWell {}.enqueue(pgq).await.unwrap().id();
     let worker = with_grace(pgq, &journal, Duration::ZERO);
     let running = Running::start(worker.register::<EndsWell>());
     journal.wait_for(1).await;
@@ -165,7 +165,7 @@ async fn happens_at_once_when_nothing_runs(pgq: &PgQueuer) {
 
 async fn happens_before_the_start(pgq: &PgQueuer) {
     let journal = Journal::default();
-    let id = DoesNotListen {}.enqueue(pgq).await.unwrap();
+    let id = DoesNotListen {}.enqueue(pgq).await.unwrap().id();
     let worker = worker(pgq, &journal).register::<DoesNotListen>();
 
     let run = worker.build().unwrap().run_until(async {});
@@ -211,7 +211,7 @@ async fn follows_the_loss_of_the_lease(pgq: &PgQueuer) {
     let journal = Journal::default();
     let store = &**pgq.store();
     let before = open_session(store).await;
-    let id = Listens {}.enqueue(pgq).await.unwrap();
+    let id = Listens {}.enqueue(pgq).await.unwrap().id();
     let config = WorkerConfig {
         lease: Duration::from_secs(3),
         shutdown_grace: Duration::ZERO,

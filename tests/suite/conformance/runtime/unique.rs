@@ -71,7 +71,7 @@ async fn are_unique_by_all_arguments(pgq: &PgQueuer) {
     let other = all(1, "b").enqueue_unique(pgq).await.unwrap();
 
     assert!(first.is_new && !second.is_new && other.is_new);
-    assert_eq!(all(1, "a").enqueue(pgq).await.unwrap(), first.id);
+    assert_eq!(all(1, "a").enqueue(pgq).await.unwrap().id(), first.id);
     assert_eq!(first.id, second.id);
 }
 
@@ -91,9 +91,13 @@ async fn are_unique_by_some_arguments(pgq: &PgQueuer) {
 }
 
 async fn are_unique_by_nothing_but_their_kind(pgq: &PgQueuer) {
-    let ids: Vec<JobId> = Nightly::enqueue_many(pgq, (0..3).map(|_| Nightly {}))
+    let handles = Nightly::enqueue_many(pgq, (0..3).map(|_| Nightly {}));
+    let ids: Vec<JobId> = handles
         .await
-        .unwrap();
+        .unwrap()
+        .iter()
+        .map(pgqueuer::JobHandle::id)
+        .collect();
 
     assert_eq!(ids, [ids[0]; 3]);
 }
@@ -249,14 +253,19 @@ async fn have_the_same_keys_in_sql(database: &Database) {
     for (number, word) in (0_i64..).zip(awkward) {
         let user = number.is_positive().then_some(i64::MIN + number);
         let rust = [
-            all(number, word).enqueue(&database.pgq).await.unwrap(),
-            some(user, word, "x").enqueue(&database.pgq).await.unwrap(),
+            all(number, word).enqueue(&database.pgq).await.unwrap().id(),
+            some(user, word, "x")
+                .enqueue(&database.pgq)
+                .await
+                .unwrap()
+                .id(),
             ByWord {
                 word: word.to_owned(),
             }
             .enqueue(&database.pgq)
             .await
-            .unwrap(),
+            .unwrap()
+            .id(),
         ];
         let arguments = serde_json::json!({ "user": number, "list": word });
         let some = serde_json::json!({ "text": "y", "list": word, "user": user });
@@ -269,6 +278,9 @@ async fn have_the_same_keys_in_sql(database: &Database) {
         assert_eq!(sql, rust, "{word:?}");
     }
     let nightly = call("nightly", serde_json::json!({})).await;
-    assert_eq!(Nightly {}.enqueue(&database.pgq).await.unwrap(), nightly);
+    assert_eq!(
+        Nightly {}.enqueue(&database.pgq).await.unwrap().id(),
+        nightly
+    );
     assert_eq!(store.count_jobs(None).await.unwrap().available, 16);
 }

@@ -105,7 +105,7 @@ async fn lists_what_is_meant(store: &dyn Store) {
         (JobFilter::queue("office"), vec![report]),
         (JobFilter::queue("office").of_kind("mail"), vec![]),
         (JobFilter::ids([waiting, held]), vec![held, waiting]),
-        (JobFilter::ids([]), vec![]),
+        (JobFilter::ids([0; 0]), vec![]),
         (some("letter").limit_key("\"a\""), vec![with_key]),
         (some("letter").unique_key("k"), vec![unique]),
         (some("letter").enqueued_before(between), vec![with_key]),

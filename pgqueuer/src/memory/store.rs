@@ -1,0 +1,340 @@
+//! The seam, in memory. Each step is a method of [`Memory`](super::state::Memory).
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::{MemoryStore, bell::MemoryBell, state::Memory};
+use crate::{
+    error::{Error, Result},
+    job::JobId,
+    limits::{LimitRecord, Limits, Scope, SetLimit},
+    schedule::Schedule,
+    store::{
+        Bell, Cancelled, ClaimKey, ClaimRequest, Claimed, Counts, Crash, Disposition, DueSchedules,
+        Herald, Holds, Horizon, JobEnd, JobFilter, JobRecord, JobToEnqueue, KindRecord,
+        MinuteRecord, MinuteToAdd, ProgressToNote, Promotion, Requeue, Requeued, ScheduleRecord,
+        ScheduleToChange, ScheduleToMake, SessionId, Settlement, Step, Store, Tended, TickToMake,
+        Ticked, WatcherId, Work,
+    },
+    unique::{Enqueued, Unique},
+};
+
+#[async_trait]
+impl Store for MemoryStore {
+    // There is no schema: nothing to install, and nothing that could be wrong with it.
+    async fn install(&self) -> Result<Vec<i32>> {
+        Ok(Vec::new())
+    }
+
+    async fn installed_version(&self) -> Result<Option<i32>> {
+        Ok(None)
+    }
+
+    async fn uninstall(&self) -> Result<()> {
+        *self.lock() = Memory::default();
+        Ok(())
+    }
+
+    async fn verify(&self) -> Result<()> {
+        Ok(())
+    }
+
+    async fn warm_up(&self) {}
+
+    async fn enqueue(&self, jobs: &[JobToEnqueue]) -> Result<Vec<JobId>> {
+        let ids = self.lock().enqueue(jobs, self.clock.now());
+        self.ring();
+        Ok(ids)
+    }
+
+    async fn enqueue_unique(
+        &self,
+        jobs: &[(JobToEnqueue, Option<Unique>)],
+    ) -> Result<Vec<Enqueued>> {
+        let added = self.lock().enqueue_unique(jobs, self.clock.now())?;
+        self.ring();
+        Ok(added)
+    }
+
+    async fn forget_keys(&self, limit: u32) -> Result<u64> {
+        Ok(self.lock().forget_keys(limit, self.clock.now()))
+    }
+
+    async fn open_session(&self, worker: &str, lease: Duration) -> Result<SessionId> {
+        Ok(self.lock().open_session(worker, self.clock.now() + lease))
+    }
+
+    async fn renew_session(&self, session: SessionId, lease: Duration) -> Result<bool> {
+        Ok(self.lock().renew_session(session, self.clock.now() + lease))
+    }
+
+    async fn close_session(&self, session: SessionId, _holds: Holds<'_>) -> Result<()> {
+        if self.lock().close_session(session, self.clock.now()) > 0 {
+            self.ring();
+        }
+        Ok(())
+    }
+
+    async fn rescue(&self) -> Result<Vec<Crash>> {
+        let crashes = self.lock().rescue(self.clock.now());
+        if !crashes.is_empty() {
+            self.ring();
+        }
+        Ok(crashes)
+    }
+
+    async fn claim(&self, request: &ClaimRequest<'_>) -> Result<Claimed> {
+        Ok(self.lock().claim(request, self.clock.now()))
+    }
+
+    async fn reconcile(&self, session: SessionId, known: &[ClaimKey]) -> Result<u64> {
+        let given_back = self.lock().reconcile(session, known, self.clock.now());
+        if given_back > 0 {
+            self.ring();
+        }
+        Ok(given_back)
+    }
+
+    async fn settle(
+        &self,
+        session: SessionId,
+        settlements: &[Settlement],
+    ) -> Result<Vec<ClaimKey>> {
+        let refused = self.lock().settle(session, settlements, self.clock.now());
+        let ends = |it: &Settlement| matches!(it.disposition, Disposition::End { .. });
+        if !settlements.iter().all(ends) {
+            self.ring();
+        }
+        Ok(refused)
+    }
+
+    async fn begin(&self) -> Result<Box<dyn Work>> {
+        Err(Error::config("a queue in memory has no transactions"))
+    }
+
+    async fn promote(&self, limit: u32) -> Result<Promotion> {
+        let promotion = self.lock().promote(limit, self.clock.now());
+        if promotion.promoted > 0 {
+            self.ring();
+        }
+        Ok(promotion)
+    }
+
+    async fn has_bell(&self) -> Result<bool> {
+        Ok(true)
+    }
+
+    async fn bell(&self) -> Result<Box<dyn Bell>> {
+        Ok(Box::new(MemoryBell(self.rings.subscribe())))
+    }
+
+    // There is nobody whom a ring costs anything, and nothing is half-written.
+    async fn arm_bell(&self, _session: SessionId, _armed: bool) -> Result<Horizon> {
+        Ok(Horizon::default())
+    }
+
+    async fn has_passed(&self, _horizon: Horizon) -> Result<bool> {
+        Ok(true)
+    }
+
+    // There is nobody whom telling costs anything.
+    async fn await_kinds(
+        &self,
+        watcher: Option<WatcherId>,
+        _kinds: &[String],
+        _lasts: Duration,
+    ) -> Result<WatcherId> {
+        Ok(watcher.unwrap_or(WatcherId(0)))
+    }
+
+    async fn herald(&self) -> Result<Box<dyn Herald>> {
+        Ok(Box::new(self.lock().herald()))
+    }
+
+    async fn ends(&self, ids: &[JobId]) -> Result<Vec<JobEnd>> {
+        Ok(self.lock().ends(ids, self.clock.now()))
+    }
+
+    async fn forget_watchers(&self, _limit: u32) -> Result<u64> {
+        Ok(0)
+    }
+
+    async fn note_progress(&self, session: SessionId, progress: &[ProgressToNote]) -> Result<()> {
+        self.lock()
+            .note_progress(session, progress, self.clock.now());
+        Ok(())
+    }
+
+    async fn forget_progress(&self, _limit: u32) -> Result<u64> {
+        Ok(0)
+    }
+
+    async fn requeue_stranded(&self) -> Result<u64> {
+        Ok(0)
+    }
+
+    async fn publish_kinds(&self, kinds: &[KindRecord]) -> Result<()> {
+        self.lock().publish_kinds(kinds);
+        Ok(())
+    }
+
+    async fn list_kinds(&self) -> Result<Vec<KindRecord>> {
+        Ok(self.lock().list_kinds())
+    }
+
+    async fn publish_limits(&self, limits: &[(Scope, Limits)]) -> Result<bool> {
+        let is_changed = self.lock().publish_limits(limits);
+        self.ring();
+        Ok(is_changed)
+    }
+
+    async fn set_limits(&self, scope: &Scope, limits: Option<&[SetLimit]>) -> Result<()> {
+        self.lock().set_limits(scope, limits);
+        self.adopt().await?;
+        self.ring();
+        Ok(())
+    }
+
+    async fn set_paused(&self, scope: &Scope, is_paused: bool) -> Result<bool> {
+        let paused_at = is_paused.then(|| self.clock.now());
+        let is_changed = self.lock().set_paused(scope, paused_at);
+        self.ring();
+        Ok(is_changed)
+    }
+
+    async fn list_limits(&self) -> Result<Vec<LimitRecord>> {
+        Ok(self.lock().list_limits())
+    }
+
+    async fn adopt(&self) -> Result<u64> {
+        Ok(self.lock().adopt())
+    }
+
+    async fn forget_rates(&self, limit: u32) -> Result<u64> {
+        Ok(self.lock().forget_rates(limit, self.clock.now()))
+    }
+
+    async fn publish_schedules(
+        &self,
+        schedules: &[(String, Schedule)],
+    ) -> Result<Vec<(String, String)>> {
+        Ok(self.lock().publish_schedules(schedules, self.clock.now()))
+    }
+
+    async fn list_schedules(&self) -> Result<Vec<ScheduleRecord>> {
+        Ok(self.lock().list_schedules(self.clock.now()))
+    }
+
+    async fn due_schedules(&self, kinds: &[&str], declared: &[&str]) -> Result<DueSchedules> {
+        Ok(self.lock().due_schedules(kinds, declared, self.clock.now()))
+    }
+
+    async fn tick(&self, ticks: &[TickToMake]) -> Result<Vec<Ticked>> {
+        let ticked = self.lock().tick(ticks, self.clock.now());
+        self.ring();
+        Ok(ticked)
+    }
+
+    async fn create_schedule(&self, schedule: &ScheduleToMake) -> Result<bool> {
+        Ok(self.lock().create_schedule(schedule, self.clock.now()))
+    }
+
+    async fn change_schedule(&self, name: &str, change: &ScheduleToChange) -> Result<bool> {
+        Ok(self.lock().change_schedule(name, change, self.clock.now()))
+    }
+
+    async fn pause_schedule(&self, name: &str, is_paused: bool) -> Result<Option<bool>> {
+        Ok(self
+            .lock()
+            .pause_schedule(name, is_paused, self.clock.now()))
+    }
+
+    async fn run_schedule(&self, name: &str) -> Result<Option<JobId>> {
+        let id = self.lock().run_schedule(name, self.clock.now())?;
+        self.ring();
+        Ok(id)
+    }
+
+    async fn delete_schedule(&self, name: &str) -> Result<bool> {
+        Ok(self.lock().delete_schedule(name))
+    }
+
+    // Records are kept one by one, and forgotten one by one.
+    async fn tend_history(&self) -> Result<Tended> {
+        Ok(Tended::default())
+    }
+
+    async fn prune(&self, limit: u32) -> Result<u64> {
+        Ok(self.lock().prune(limit, self.clock.now()))
+    }
+
+    async fn add_minutes(&self, minutes: &[MinuteToAdd]) -> Result<()> {
+        self.lock().add_minutes(minutes, self.clock.now());
+        Ok(())
+    }
+
+    async fn list_minutes(&self, last: Duration) -> Result<Vec<MinuteRecord>> {
+        Ok(self.lock().list_minutes(last, self.clock.now()))
+    }
+
+    async fn forget_minutes(&self, keep: Duration, limit: u32) -> Result<u64> {
+        Ok(self.lock().forget_minutes(keep, limit, self.clock.now()))
+    }
+
+    async fn now(&self) -> Result<DateTime<Utc>> {
+        Ok(self.clock.now())
+    }
+
+    async fn get_job(&self, id: JobId) -> Result<Option<JobRecord>> {
+        Ok(self.lock().get_job(id, self.clock.now()))
+    }
+
+    async fn list_jobs(
+        &self,
+        filter: &JobFilter,
+        above: JobId,
+        limit: u32,
+    ) -> Result<Vec<JobRecord>> {
+        Ok(self.lock().list_jobs(filter, above, limit))
+    }
+
+    async fn cancel(
+        &self,
+        filter: &JobFilter,
+        reason: &str,
+        above: JobId,
+        limit: u32,
+    ) -> Result<Step<Cancelled>> {
+        let now = self.clock.now();
+        let step = self.lock().cancel(filter, reason, above, limit, now);
+        self.ring();
+        Ok(step)
+    }
+
+    async fn cancelled(&self, session: SessionId) -> Result<Vec<(ClaimKey, String)>> {
+        Ok(self.lock().cancelled(session))
+    }
+
+    async fn requeue(
+        &self,
+        filter: &JobFilter,
+        how: &Requeue,
+        above: JobId,
+        limit: u32,
+    ) -> Result<Step<Requeued>> {
+        let now = self.clock.now();
+        let step = self.lock().requeue(filter, how, above, limit, now);
+        self.ring();
+        Ok(step)
+    }
+
+    async fn discard(&self, filter: &JobFilter, above: JobId, limit: u32) -> Result<Step<u64>> {
+        Ok(self.lock().discard(filter, above, limit, self.clock.now()))
+    }
+
+    async fn count_jobs(&self, kinds: Option<&[&str]>) -> Result<Counts> {
+        Ok(self.lock().count_jobs(kinds))
+    }
+}
