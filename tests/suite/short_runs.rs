@@ -1,4 +1,4 @@
-//! Short runs of what `cargo xtask chaos`, `limits` and `schedules` do for as long as you like. How
+//! Short runs of what `cargo xtask chaos`, `limits`, `schedules` and `waits` do for as long as you like. How
 //! long things take is not judged here.
 
 use std::{process::Stdio, time::Duration};
@@ -31,6 +31,15 @@ async fn each_slot_has_its_job_when_workers_are_killed() {
     let told = run(
         env!("CARGO_BIN_EXE_schedules"),
         &["--seconds", "10", "--schedules", "8"],
+    );
+    assert_eq!(told.await, Ok(()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_who_wait_get_their_results_when_their_connection_is_cut() {
+    let told = run(
+        env!("CARGO_BIN_EXE_waits"),
+        &["crowd", "--waiters", "2000", "--rounds", "3"],
     );
     assert_eq!(told.await, Ok(()));
 }

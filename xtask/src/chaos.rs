@@ -1,4 +1,4 @@
-//! `cargo xtask chaos`, `limits` and `schedules`: what the programs of `tests/src/bin` do, on
+//! `cargo xtask chaos`, `limits`, `schedules` and `waits`: what the programs of `tests/src/bin` do, on
 //! whatever machine.
 
 use crate::{Result, shell, test::Server};

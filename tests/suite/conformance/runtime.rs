@@ -21,6 +21,7 @@ mod schedules;
 mod stopping;
 mod unique;
 mod upgrades;
+mod waits;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
