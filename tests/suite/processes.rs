@@ -2,6 +2,7 @@
 
 #[cfg(unix)]
 mod paused;
+mod waits;
 
 use std::{
     process::{ExitStatus, Stdio},
@@ -21,11 +22,14 @@ mod jobs {
 
     macro_rules! produced {
         ($name:ident = $kind:literal { $($field:ident: $type:ty),* }) => {
+            produced!($name = $kind { $($field: $type),* } -> ());
+        };
+        ($name:ident = $kind:literal { $($field:ident: $type:ty),* } -> $output:ty) => {
             #[derive(super::Serialize, super::Deserialize)]
             pub(super) struct $name { $(pub(super) $field: $type),* }
 
             impl Job for $name {
-                type Output = ();
+                type Output = $output;
 
                 const KIND: &'static str = $kind;
 
@@ -41,6 +45,8 @@ mod jobs {
     produced!(KillTheWorker = "kill_the_worker" {});
     produced!(WaitToBeTold = "wait_to_be_told" {});
     produced!(PanicEachTime = "panic_each_time" { message: String });
+    produced!(Sum = "sum" { a: i64, b: i64 } -> i64);
+    produced!(ComeToNoGood = "come_to_no_good" { how: String } -> u8);
 }
 use jobs::{CountMe, KillTheWorker, Nap, PanicEachTime};
 

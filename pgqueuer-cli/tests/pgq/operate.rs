@@ -229,6 +229,38 @@ async fn jobs_are_listed_and_shown() {
 }
 
 #[tokio::test]
+async fn results_and_progress_are_shown() {
+    let database = Database::with_jobs().await;
+    let id = enqueue(&database, &["send_welcome", r#"{"user_id": 42}"#]);
+    database
+        .execute("UPDATE pgqueuer.jobs SET claimed_by = 1, claim_number = 1")
+        .await;
+    database
+        .execute("INSERT INTO pgqueuer.progress SELECT id, 1, 0.4, 'fetched' FROM pgqueuer.jobs")
+        .await;
+    let running = database.pgq(&["jobs", "show", &id]);
+    let listed = database.pgq(&["jobs", "list", "--all"]);
+    database
+        .execute(
+            "WITH ended AS (DELETE FROM pgqueuer.jobs RETURNING *) \
+             INSERT INTO pgqueuer.history SELECT id, enqueued_at, now(), now(), now() + '1 day', \
+             'completed', 1, 0, kind, '[]', '{\"sent\": 3}' FROM ended",
+        )
+        .await;
+    let done = database.pgq(&["jobs", "show", &id]);
+
+    let line = "progress  40 % fetched";
+    assert!(
+        running.stdout.lines().any(|it| it == line),
+        "{}",
+        running.stdout
+    );
+    assert!(listed.stdout.contains("running 40 %"), "{}", listed.stdout);
+    let line = r#"result    {"sent":3}"#;
+    assert!(done.stdout.lines().any(|it| it == line), "{}", done.stdout);
+}
+
+#[tokio::test]
 async fn jobs_are_cancelled_requeued_and_discarded() {
     let database = Database::with_jobs().await;
     let ids: Vec<String> = (0..3)

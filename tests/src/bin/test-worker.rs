@@ -2,9 +2,10 @@
 //!
 //! Its handlers leave their traces in the table `public.ran`.
 
-use std::time::Duration;
+use std::{error::Error, fmt, time::Duration};
 
-use pgqueuer::{BoxError, prelude::*};
+use pgqueuer::{BoxError, Typed, prelude::*};
+use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 
 async fn leave_trace(pool: &PgPool, context: &Context, what: &str) -> Result<(), sqlx::Error> {
@@ -51,6 +52,36 @@ async fn kill_the_worker(pool: State<PgPool>, context: &Context) -> Result<(), s
 #[job(max_attempts = 3, backoff = "10ms")]
 async fn panic_each_time(message: String) {
     panic!("{message}");
+}
+
+/// Adds up.
+#[job]
+async fn sum(a: i64, b: i64) -> Result<i64, String> {
+    a.checked_add(b).ok_or_else(|| "too large".to_owned())
+}
+
+/// As it is to arrive in the process that waits.
+#[derive(Debug, Serialize, Deserialize)]
+struct Declined {
+    code: u16,
+}
+
+impl fmt::Display for Declined {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "declined with {}", self.code)
+    }
+}
+
+impl Error for Declined {}
+
+/// Comes to no good end, in the way that it is told.
+#[job(max_attempts = 1, timeout = "50ms")]
+async fn come_to_no_good(how: String) -> Result<u8, Typed<Declined>> {
+    match how.as_str() {
+        "error" => Err(Declined { code: 51 })?,
+        "panic" => panic!("oh no"),
+        _ => std::future::pending().await,
+    }
 }
 
 #[tokio::main]

@@ -25,6 +25,16 @@ pub(super) struct View {
     arguments: Option<Value>,
     payload_bytes: Option<usize>,
     failures: Vec<Failure>,
+    progress: Option<Progress>,
+    /// What its handler returned, of a job that is done.
+    result: Option<Value>,
+}
+
+#[derive(Serialize)]
+struct Progress {
+    fraction: f32,
+    note: String,
+    updated_at: String,
 }
 
 impl View {
@@ -50,7 +60,19 @@ impl View {
             arguments: job.payload.as_ref().and_then(arguments),
             payload_bytes: job.payload.map(|it| it.bytes.len()),
             failures: job.failures,
+            progress: job.progress.map(|it| Progress {
+                fraction: it.fraction,
+                note: it.note,
+                updated_at: it.updated_at.to_rfc3339(),
+            }),
+            result: job.result.and_then(|it| serde_json::from_str(&it).ok()),
         }
+    }
+}
+
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.0} %", self.fraction * 100.0)
     }
 }
 
@@ -63,6 +85,10 @@ impl fmt::Display for View {
             }
             (None, None) => String::new(),
         };
+        let progress = self.progress.as_ref();
+        let progress = progress.map_or_else(String::new, |it| format!("{it} {}", it.note));
+        let result = self.result.as_ref().map(Value::to_string);
+        let result = result.unwrap_or_default();
         let lines = [
             ("job", self.id.to_string()),
             ("kind", self.kind.clone()),
@@ -74,6 +100,8 @@ impl fmt::Display for View {
             ("claimed", self.claimed_at.clone().unwrap_or_default()),
             ("finished", self.finished_at.clone().unwrap_or_default()),
             ("arguments", arguments),
+            ("progress", progress),
+            ("result", result),
         ];
         let mut text = String::new();
         for (name, value) in lines.iter().filter(|(_, value)| !value.is_empty()) {
@@ -126,7 +154,10 @@ impl fmt::Display for Page {
             vec![
                 it.id.to_string(),
                 it.kind.clone(),
-                it.state.clone(),
+                match &it.progress {
+                    Some(progress) => format!("{} {progress}", it.state),
+                    None => it.state.clone(),
+                },
                 it.priority.to_string(),
                 it.attempt.to_string(),
                 it.run_at.clone().unwrap_or_default(),
