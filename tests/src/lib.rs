@@ -7,5 +7,9 @@ pub mod program;
 struct Guide;
 
 #[cfg(doctest)]
+#[doc = include_str!("../../docs/results.md")]
+struct Results;
+
+#[cfg(doctest)]
 #[doc = include_str!("../../docs/schedules.md")]
 struct Schedules;
