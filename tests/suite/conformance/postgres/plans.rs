@@ -69,8 +69,8 @@ const STATEMENTS: [Guarded; 9] = [
     guarded!("claim_bounded" ("bigint, text[], smallint[], bigint[], bigint, integer[], bigint[]")
         as ("1, '{mail,report}', '{0,0}', '{0,0}', 100, '{1,1}', '{5,5}'")
         reads [LINE, PLACE], dedicated: true),
-    guarded!("settle_end" ("bigint, text[], bigint[], integer[], jsonb, text, float8")
-        as (r#"1, '{"(0,1)"}', '{1}', '{1}', NULL, 'completed', 60"#)
+    guarded!("settle_end" ("bigint, text[], bigint[], integer[], jsonb, text, float8, jsonb")
+        as (r#"1, '{"(0,1)"}', '{1}', '{1}', NULL, 'completed', 60, NULL"#)
         reads [MATCHED], dedicated: true),
     guarded!("settle_unrecorded" ("bigint, text[], bigint[], integer[]")
         as (r#"1, '{"(0,1)"}', '{1}', '{1}'"#)
