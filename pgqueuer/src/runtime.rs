@@ -200,6 +200,9 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
             stop.graceful.clone(),
         ),
     );
+    if mode == Mode::Drain {
+        scheduler::run_once(&*store, &registry).await;
+    }
     let scheduling = spawn(
         &stop,
         scheduler::run(

@@ -252,7 +252,8 @@ impl Worker {
     }
 
     /// Runs what is available, and what becomes available meanwhile, and returns when nothing
-    /// is. Jobs that are not due yet (retries, too) stay in the queue.
+    /// is. Jobs that are not due yet (retries, too) stay in the queue. The slots of schedules that
+    /// are due when it begins are among what it runs.
     ///
     /// # Errors
     ///

@@ -64,14 +64,18 @@ pub(super) async fn publish(store: &dyn Store, registry: &Registry) -> Result<()
     Ok(())
 }
 
+/// Carries out what is due now: a drain begins with it, so that it runs the jobs of these slots.
+pub(super) async fn run_once(store: &dyn Store, registry: &Registry) {
+    if let Err(error) = look(store, registry).await {
+        warn!(error = %Chain(&error), "failed to carry out schedules");
+    }
+}
+
 /// Carries out ticks until told to stop.
 pub(super) async fn run(store: Arc<dyn Store>, registry: Arc<Registry>, stop: CancellationToken) {
-    let kinds: Vec<&str> = registry.names().map(|(name, _)| name).collect();
-    let declared = registry.jobs().filter(|it| it.schedule().is_some());
-    let declared: Vec<&str> = declared.map(|it| it.kind).collect();
     let mut patience = Patience::default();
     while !stop.is_cancelled() {
-        let looking = look(&*store, &kinds, &declared);
+        let looking = look(&*store, &registry);
         // A stop need not wait for the store: a tick is carried out or it is not.
         let Some(result) = stop.run_until_cancelled(looking).await else {
             return;
@@ -91,9 +95,12 @@ pub(super) async fn run(store: Arc<dyn Store>, registry: Arc<Registry>, stop: Ca
 }
 
 /// Carries out what is due. Returns how long until there may be more.
-async fn look(store: &dyn Store, kinds: &[&str], declared: &[&str]) -> Result<Duration> {
+async fn look(store: &dyn Store, registry: &Registry) -> Result<Duration> {
     let began = Instant::now();
-    let found = in_time(LONGEST_CALL, store.due_schedules(kinds, declared)).await?;
+    let kinds: Vec<&str> = registry.names().map(|(name, _)| name).collect();
+    let declared = registry.jobs().filter(|it| it.schedule().is_some());
+    let declared: Vec<&str> = declared.map(|it| it.kind).collect();
+    let found = in_time(LONGEST_CALL, store.due_schedules(&kinds, &declared)).await?;
     let ticks = found.due.into_iter().map(|due| plan(due, found.now));
     let ticks: Vec<Vec<TickToMake>> = ticks.collect();
     let next = ticks.iter().flatten().filter_map(|it| it.next_tick);

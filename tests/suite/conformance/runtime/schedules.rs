@@ -77,7 +77,7 @@ const LONG_AGO: TimeDelta = TimeDelta::minutes(5);
 async fn nothing() {}
 
 /// Lets the schedule be due since this many seconds ago, or for a slot in the past.
-async fn miss(pgq: &PgQueuer, kind: &str, slot: DateTime<Utc>) {
+pub(super) async fn miss(pgq: &PgQueuer, kind: &str, slot: DateTime<Utc>) {
     let due = pgq
         .store()
         .due_schedules(&[kind], &[kind])
@@ -101,7 +101,7 @@ async fn miss(pgq: &PgQueuer, kind: &str, slot: DateTime<Utc>) {
 }
 
 /// The slots of the last hours, so many of them: full hours in the past.
-async fn past_hours(pgq: &PgQueuer, count: i64) -> Vec<DateTime<Utc>> {
+pub(super) async fn past_hours(pgq: &PgQueuer, count: i64) -> Vec<DateTime<Utc>> {
     let now = pgq.now().await.unwrap().timestamp();
     let last = now.div_euclid(3600);
     let hour = |it: i64| DateTime::from_timestamp(it * 3600, 0).unwrap();
@@ -115,7 +115,7 @@ async fn listed(pgq: &PgQueuer, name: &str) -> ScheduleRecord {
         .expect("it is listed")
 }
 
-async fn publish<J: Job>(pgq: &PgQueuer) {
+pub(super) async fn publish<J: Job>(pgq: &PgQueuer) {
     let schedule = (J::KIND.to_owned(), J::SCHEDULE.expect("it has one"));
     pgq.store().publish_schedules(&[schedule]).await.unwrap();
 }
