@@ -1,4 +1,4 @@
-//! The attributes `#[job]` and `#[schedule]` of `pgqueuer`.
+//! The attributes `#[job]`, `#[schedule]` and `#[test]` of `pgqueuer`.
 //!
 //! Use them from there (`use pgqueuer::{job, schedule};`): what they generate calls into that
 //! crate. They translate and contain no logic; every mistake is an error on the words that
@@ -9,6 +9,7 @@ mod cron;
 mod errors;
 mod job;
 mod schedule;
+mod test;
 mod values;
 
 use proc_macro::TokenStream;
@@ -149,4 +150,40 @@ pub fn job(options: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn schedule(options: TokenStream, item: TokenStream) -> TokenStream {
     job::transform(Attribute::Schedule, options.into(), item.into()).into()
+}
+
+/// Makes a test of an `async fn` that takes a queue of its own: `pgqueuer::testing::TestQueue`. With the
+/// feature `testing` of `pgqueuer`.
+///
+/// ```text
+/// #[pgqueuer::test]
+/// async fn a_reminder_comes_after_three_days(queue: TestQueue) { … }
+///
+/// #[pgqueuer::test(at = "2026-03-27T12:00:00Z")]
+/// async fn the_report_comes_on_monday(queue: TestQueue) -> pgqueuer::Result<()> { … }
+///
+/// #[pgqueuer::test(postgres)]
+/// async fn an_order_is_paid_once(queue: TestQueue) { … }
+/// ```
+///
+/// # Options
+///
+/// | option | meaning | default |
+/// | --- | --- | --- |
+/// | `at = "2026-03-27T12:00:00Z"` | what the clock shows at first (RFC 3339) | the time of the machine |
+/// | `postgres` | a database of its own, with the schema installed, and the clock of the server | in memory, with Tokio's clock, which is paused |
+///
+/// The database is on a throw-away server, which is made of the binaries found on the machine and started
+/// once for each test program; or on the one whose URL is in `PGQUEUER_TESTING_URL`, which needs the
+/// right to create databases. It is dropped when the test passes, and kept when it fails; then its
+/// name is printed.
+///
+/// # The function
+///
+/// A free `async fn` with the queue as its only parameter. It returns `()` or a `Result` whose error is
+/// `Debug`, as any test. Other attributes (`#[ignore]`, `#[should_panic]`) stay. It runs on a runtime of its
+/// own, with one thread.
+#[proc_macro_attribute]
+pub fn test(options: TokenStream, item: TokenStream) -> TokenStream {
+    test::transform(options.into(), &item.into()).into()
 }

@@ -3,6 +3,8 @@
 mod stream;
 mod target;
 
+#[cfg(feature = "testing")]
+pub(crate) use stream::Chunks;
 pub use stream::StreamTarget;
 pub(crate) use stream::enqueue_stream;
 pub use target::{OnConnection, Target};

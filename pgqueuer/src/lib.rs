@@ -35,6 +35,9 @@ mod worker;
 #[cfg(feature = "blocking")]
 pub mod blocking;
 
+#[cfg(feature = "testing")]
+pub mod testing;
+
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
@@ -59,6 +62,8 @@ pub use outcome::{
     Snooze, Typed, TypedError,
 };
 pub use payload::{Codec, Payload};
+#[cfg(feature = "testing")]
+pub use pgqueuer_macros::test;
 pub use pgqueuer_macros::{job, schedule};
 pub use postgres::{Hosts, PostgresStore, SchemaName, ddl};
 pub use registry::JobDescriptor;

@@ -25,6 +25,8 @@ mod route;
 mod rows;
 mod schedules;
 mod schema_name;
+#[cfg(feature = "testing")]
+mod scratch;
 mod sessions;
 mod settle;
 mod statements;
@@ -39,6 +41,8 @@ pub use hosts::Hosts;
 pub(crate) use operate::{cancel, discard, requeue};
 pub(crate) use route::Route;
 pub use schema_name::SchemaName;
+#[cfg(feature = "testing")]
+pub(crate) use scratch::Scratch;
 pub(crate) use statements::Statements;
 pub(crate) use work::PostgresWork;
 

@@ -19,6 +19,12 @@ pub use crate::{
     unique::UniqueFor,
 };
 
+#[cfg(feature = "testing")]
+pub mod testing {
+    //! What `#[pgqueuer::test]` and the macros of the kit for testing use.
+    pub use crate::testing::{Listing, TestQueue, TestResult, find, in_memory, on_postgres};
+}
+
 use std::future::Future;
 
 /// Boxes the call of a handler. A function of its own, so that a handler that is

@@ -133,6 +133,26 @@ impl JobDescriptor {
         (self.start)(payload, context)
     }
 
+    /// The shared resources that its handler needs and that are not there.
+    pub(crate) fn missing(&self, resources: &Resources) -> impl Iterator<Item = Requirement> {
+        let needed = (self.requirements)().into_iter();
+        needed.filter(|it| *it != Requirement::of_transaction() && !resources.contains(it))
+    }
+
+    /// Whether its handler takes a transaction.
+    pub(crate) fn takes_transaction(&self) -> bool {
+        (self.requirements)().contains(&Requirement::of_transaction())
+    }
+
+    /// The same, enqueued by nobody but those who call.
+    #[cfg(feature = "testing")]
+    pub(crate) fn without_schedule(self) -> Self {
+        Self {
+            schedule: || None,
+            ..self
+        }
+    }
+
     /// The kind and its aliases.
     pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
         std::iter::once(self.kind).chain(self.aliases.iter().copied())
@@ -165,7 +185,7 @@ impl Registry {
                     job.kind
                 )));
             }
-            if (job.requirements)().contains(&Requirement::of_transaction()) {
+            if job.takes_transaction() {
                 transactional.extend(job.names());
             }
             for name in job.names() {
@@ -270,14 +290,11 @@ impl Registry {
     pub(crate) fn check_resources(&self, resources: &Resources) -> Result<()> {
         let mut missing: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
         for job in self.jobs() {
-            for requirement in (job.requirements)() {
-                if requirement != Requirement::of_transaction() && !resources.contains(&requirement)
-                {
-                    missing
-                        .entry(requirement.type_name())
-                        .or_default()
-                        .push(format!("`{}` ({})", job.kind, job.source));
-                }
+            for requirement in job.missing(resources) {
+                missing
+                    .entry(requirement.type_name())
+                    .or_default()
+                    .push(format!("`{}` ({})", job.kind, job.source));
             }
         }
         if missing.is_empty() {

@@ -146,6 +146,22 @@ impl Resources {
         self.0.contains_key(&requirement.id)
     }
 
+    /// As [`insert`](Self::insert), and returns what handlers get.
+    #[cfg(feature = "testing")]
+    pub(crate) fn share<T: Send + Sync + 'static>(&mut self, value: T) -> State<T> {
+        let value = Arc::new(value);
+        let shared: Arc<dyn Any + Send + Sync> = Arc::<T>::clone(&value);
+        self.0.insert(TypeId::of::<T>(), shared);
+        State(value)
+    }
+
+    /// Adds those of another; where both have a type, the other one counts.
+    #[cfg(feature = "testing")]
+    pub(crate) fn extend(&mut self, others: &Self) {
+        let others = others.0.iter().map(|(id, it)| (*id, Arc::clone(it)));
+        self.0.extend(others);
+    }
+
     fn get<T: Send + Sync + 'static>(&self) -> Result<State<T>> {
         let found = self.0.get(&TypeId::of::<T>()).cloned();
         match found.map(Arc::downcast::<T>) {

@@ -23,6 +23,8 @@
 //! 4. The session closes. Its renewal stops last, because until here its jobs were ours.
 
 mod ahead;
+#[cfg(feature = "testing")]
+mod alone;
 mod attempt;
 mod cancellations;
 mod fetcher;
@@ -40,6 +42,8 @@ mod upkeep;
 mod verdict;
 mod wakeups;
 
+#[cfg(feature = "testing")]
+pub(crate) use alone::run_alone;
 pub(crate) use progress::Voice;
 pub(crate) use stop::Stop;
 

@@ -37,14 +37,9 @@ pub struct WorkerBuilder {
 
 impl WorkerBuilder {
     pub(crate) fn new(pgq: PgQueuer) -> Self {
-        let mut resources = Resources::default();
-        if let Some(pool) = pgq.pool() {
-            resources.insert(pool.clone());
-        }
-        resources.insert(pgq.clone());
         Self {
+            resources: resources_of(&pgq),
             pgq,
-            resources,
             registered: Vec::new(),
             linked: true,
             queue_concurrency: BTreeMap::new(),
@@ -52,6 +47,15 @@ impl WorkerBuilder {
             only_queues: BTreeSet::new(),
             config: WorkerConfig::default(),
         }
+    }
+
+    /// With these jobs and no others, and these resources besides its own.
+    #[cfg(feature = "testing")]
+    pub(crate) fn exactly(mut self, jobs: Vec<JobDescriptor>, resources: &Resources) -> Self {
+        self.linked = false;
+        self.registered = jobs;
+        self.resources.extend(resources);
+        self
     }
 
     /// Shares a value with all handlers, which take it as `State<T>`. One value for each
@@ -181,6 +185,16 @@ impl WorkerBuilder {
             config: self.config,
         })
     }
+}
+
+/// What handlers can take without that anybody gives it: the queue, and its pool.
+pub(crate) fn resources_of(pgq: &PgQueuer) -> Resources {
+    let mut resources = Resources::default();
+    if let Some(pool) = pgq.pool() {
+        resources.insert(pool.clone());
+    }
+    resources.insert(pgq.clone());
+    resources
 }
 
 fn check_queues<'a>(registry: &Registry, named: impl Iterator<Item = &'a String>) -> Result<()> {

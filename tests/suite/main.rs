@@ -5,7 +5,7 @@
 //! real workers, `short_runs` does so at random (for lost jobs, limits and slots), `crash` crashes the
 //! server, `faults` has its other faults, [`clocks`] has those that are wrong, [`cli`] runs the
 //! commands, [`any_call`] calls the SQL function with whatever there is,
-//! [`seeds`] tries what the fuzzers begin with, and [`ui`] has what the attributes refuse.
+//! [`seeds`] tries what the fuzzers begin with, [`testing`] has the kit for testing, and [`ui`] has what the attributes refuse.
 //! [`backend`] makes a fresh queue for each case, [`support`] has the helpers, which return data:
 //! assertions stay in the cases.
 
@@ -26,4 +26,5 @@ mod seeds;
 #[cfg(unix)]
 mod short_runs;
 mod support;
+mod testing;
 mod ui;

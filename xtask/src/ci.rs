@@ -84,10 +84,15 @@ fn doc() -> Result {
     sh(command)
 }
 
-/// The three crates in one command: each alone would look for the others in the registry.
+/// All crates in one command: each alone would look for the others in the registry.
 fn package() -> Result {
     let mut args = vec!["package", "--no-verify", "--allow-dirty", "--locked"];
-    for name in ["pgqueuer", "pgqueuer-macros", "pgqueuer-cli"] {
+    for name in [
+        "pgqueuer",
+        "pgqueuer-macros",
+        "pgqueuer-cli",
+        "pgqueuer-throwaway",
+    ] {
         args.extend(["-p", name]);
     }
     sh(cargo(&args))

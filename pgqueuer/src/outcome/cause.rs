@@ -1,6 +1,6 @@
 //! Why an attempt failed, as it is told to others.
 
-use std::{any::type_name, error::Error as StdError, fmt, marker::PhantomData};
+use std::{any::type_name, error::Error as StdError, fmt, marker::PhantomData, time::Duration};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -63,6 +63,12 @@ impl Cause {
             backtrace,
             ..Self::new(message).with_reason(FailureReason::Panic)
         }
+    }
+
+    /// The attempt has taken longer than it may.
+    pub(crate) fn timeout(timeout: Duration) -> Self {
+        let message = format!("took longer than its timeout of {timeout:?}");
+        Self::new(message).with_reason(FailureReason::Timeout)
     }
 
     pub(crate) fn with_reason(self, reason: FailureReason) -> Self {

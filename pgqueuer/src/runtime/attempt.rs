@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// How long a handler may go on after it was cancelled, before it is dropped.
-const CANCEL_GRACE: Duration = Duration::from_secs(1);
+pub(super) const CANCEL_GRACE: Duration = Duration::from_secs(1);
 
 /// How long a handler may finish up whose job was cancelled: others do not wait for that.
 const FINISH_UP: Duration = Duration::from_secs(30);
@@ -363,7 +363,7 @@ fn measured(job: &ClaimedJob, ran: Duration) -> Measured {
     }
 }
 
-async fn sleep_for(timeout: Option<Duration>) {
+pub(super) async fn sleep_for(timeout: Option<Duration>) {
     match timeout {
         Some(timeout) => tokio::time::sleep(timeout).await,
         None => std::future::pending().await,

@@ -111,9 +111,7 @@ fn judge(descriptor: &JobDescriptor, job: &ClaimedJob, end: End) -> Verdict {
         }
         End::TimedOut => {
             let timeout = options.timeout.unwrap_or_default();
-            let message = format!("took longer than its timeout of {timeout:?}");
-            let cause = Cause::new(message).with_reason(FailureReason::Timeout);
-            (cause, backoff())
+            (Cause::timeout(timeout), backoff())
         }
     };
     failed(options, job, cause, wait)

@@ -7,7 +7,7 @@ use crate::shell;
 
 /// What a published crate needs from above its folder. Git on Windows makes plain files of
 /// these unless it is told otherwise, and the packages would be wrong.
-const LINKS: [&str; 9] = [
+const LINKS: [&str; 11] = [
     "pgqueuer/migrations",
     "pgqueuer/README.md",
     "pgqueuer/LICENSE-APACHE",
@@ -17,6 +17,8 @@ const LINKS: [&str; 9] = [
     "pgqueuer-macros/LICENSE-MIT",
     "pgqueuer-cli/LICENSE-APACHE",
     "pgqueuer-cli/LICENSE-MIT",
+    "tests/throwaway/LICENSE-APACHE",
+    "tests/throwaway/LICENSE-MIT",
 ];
 
 pub(super) fn check(files: &[File], problems: &mut Vec<String>) {
