@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -9,7 +10,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
-use crate::{job::JobId, resources::Resources, runtime::Voice, tx::Home};
+use crate::{job::JobId, resources::Resources, tx::Home};
 
 /// Free text that travels with a job: trace ids, a tenant, who asked for it.
 pub type Headers = BTreeMap<String, String>;
@@ -35,7 +36,14 @@ pub(crate) struct Inner {
     pub(crate) resources: Arc<Resources>,
     /// Has the transaction of the attempt, if its handler takes one.
     pub(crate) transaction: Home,
-    pub(crate) voice: Voice,
+    /// Who hears how far the job is; of no attempt, nobody.
+    pub(crate) voice: Option<Arc<dyn Voice>>,
+}
+
+/// Passes on how far a job is.
+pub(crate) trait Voice: fmt::Debug + Send + Sync {
+    /// A share from 0 to 1, and what is being done.
+    fn say(&self, fraction: f32, note: &str);
 }
 
 impl Context {
@@ -60,7 +68,7 @@ impl Context {
             cancellation: CancellationToken::new(),
             resources: Arc::default(),
             transaction: Home::default(),
-            voice: Voice::default(),
+            voice: None,
         })
     }
 
@@ -149,7 +157,9 @@ impl Context {
     /// }
     /// ```
     pub fn progress(&self, fraction: f32, note: impl AsRef<str>) {
-        self.0.voice.say(fraction, note.as_ref());
+        if let Some(voice) = &self.0.voice {
+            voice.say(fraction, note.as_ref());
+        }
     }
 
     /// Fires when the handler should come to an end: its timeout has passed, its

@@ -1,17 +1,19 @@
 //! How an attempt ends: what a handler may return, and what it may ask for.
 
 mod cause;
+mod failure;
 mod request;
 mod returned;
 
 pub use cause::{Cause, Typed, TypedError};
+pub use failure::{Failure, FailureReason};
 pub use request::{Cancel, Hold, Retry, Snooze};
 pub(crate) use returned::read;
 pub use returned::{JobOutput, MAX_RESULT_BYTES, Returned};
 
 use std::time::Duration;
 
-use crate::{error::BoxError, store::FailureReason};
+use crate::error::BoxError;
 
 /// What a handler may return: `()`, or a `Result` whose error is an error or a
 /// message.
@@ -110,7 +112,7 @@ impl Outcome {
 
     /// The payload does not decode: trying again would not help.
     pub(crate) fn undecodable(message: impl Into<String>) -> Self {
-        Self::Held(Cause::new(message).with_reason(FailureReason::Undecodable))
+        Self::Held(Cause::of_reason(FailureReason::Undecodable, message))
     }
 
     /// One word for logs and metrics.

@@ -44,7 +44,6 @@ mod wakeups;
 
 #[cfg(feature = "testing")]
 pub(crate) use alone::run_alone;
-pub(crate) use progress::Voice;
 pub(crate) use stop::Stop;
 
 use std::{future::Future, sync::Arc, time::Duration};

@@ -27,6 +27,7 @@ mod records;
 mod schedules;
 mod types;
 
+pub use crate::outcome::{Failure, FailureReason};
 pub use filter::{Cancelled, JobFilter, Requeue, Requeued, Step};
 pub use minutes::{MinuteRecord, MinuteToAdd, Tally, Tended};
 pub use records::{Became, Counts, JobEnd, JobRecord, JobState, KindRecord, Progress};
@@ -36,8 +37,8 @@ pub use schedules::{
 };
 pub use types::{
     Attempted, Bound, ClaimKey, ClaimRequest, Claimed, ClaimedJob, Crash, Disposition, Ending,
-    Failure, FailureReason, Holds, Horizon, JobToEnqueue, Look, News, Place, ProgressToNote,
-    Promotion, Ring, RunAt, SessionId, Settlement, WatcherId,
+    Holds, Horizon, JobToEnqueue, Look, News, Place, ProgressToNote, Promotion, Ring, RunAt,
+    SessionId, Settlement, WatcherId,
 };
 
 use std::{any::Any, fmt, time::Duration};

@@ -184,7 +184,7 @@ pub(super) fn problem_of(became: &Became) -> Option<String> {
 #[derive(Debug)]
 struct Link {
     text: String,
-    source: Option<Box<Link>>,
+    source: Option<Box<Self>>,
 }
 
 impl Link {

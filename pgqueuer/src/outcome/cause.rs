@@ -4,10 +4,8 @@ use std::{any::type_name, error::Error as StdError, fmt, marker::PhantomData, ti
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{
-    error::{BoxError, links, texts},
-    store::{Failure, FailureReason},
-};
+use super::{Failure, FailureReason};
+use crate::error::{BoxError, links, texts};
 
 /// The longest message and the longest backtrace that are kept, in bytes; also what is kept of a chain,
 /// and of an error that is [`Typed`].
@@ -24,24 +22,12 @@ const MAX_BACKTRACE_BYTES: usize = 16 * 1024;
 /// assert_eq!(cause.message(), "the mail server is away");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cause {
-    reason: FailureReason,
-    message: String,
-    chain: Vec<String>,
-    error: Option<TypedError>,
-    backtrace: Option<String>,
-}
+pub struct Cause(Box<Failure>);
 
 impl Cause {
     /// An error that says this.
     pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            reason: FailureReason::Error,
-            message: message.into(),
-            chain: Vec::new(),
-            error: None,
-            backtrace: None,
-        }
+        Self::of_reason(FailureReason::Error, message)
     }
 
     /// An error with its sources.
@@ -50,66 +36,65 @@ impl Cause {
         // An error that is carried has been told by what carries it.
         let told = links(error).filter(|it| !it.is::<Carried>());
         let chain = texts(told);
-        Self {
-            message: chain.join(": "),
-            chain: if chain.len() > 1 { chain } else { Vec::new() },
-            error: carried(error),
-            ..Self::new("")
+        let mut cause = Self::new(chain.join(": "));
+        if chain.len() > 1 {
+            cause.0.chain = chain;
         }
+        cause.0.error = carried(error);
+        cause
+    }
+
+    pub(crate) fn of_reason(reason: FailureReason, message: impl Into<String>) -> Self {
+        // The attempt is known to who writes it down.
+        Self(Box::new(Failure::new(0, reason, message)))
     }
 
     pub(crate) fn panic(message: String, backtrace: Option<String>) -> Self {
-        Self {
-            backtrace,
-            ..Self::new(message).with_reason(FailureReason::Panic)
-        }
+        let mut cause = Self::of_reason(FailureReason::Panic, message);
+        cause.0.backtrace = backtrace;
+        cause
     }
 
     /// The attempt has taken longer than it may.
     pub(crate) fn timeout(timeout: Duration) -> Self {
         let message = format!("took longer than its timeout of {timeout:?}");
-        Self::new(message).with_reason(FailureReason::Timeout)
-    }
-
-    pub(crate) fn with_reason(self, reason: FailureReason) -> Self {
-        Self { reason, ..self }
+        Self::of_reason(FailureReason::Timeout, message)
     }
 
     /// What sort of failure it was.
     #[must_use]
     pub fn reason(&self) -> FailureReason {
-        self.reason
+        self.0.reason
     }
 
     /// What it said, with the chain of its sources: `outer: middle: inner`.
     #[must_use]
     pub fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 
     /// The error, if the handler returned it as [`Typed`] and this is its type.
     #[must_use]
     pub fn error<E: DeserializeOwned>(&self) -> Option<E> {
-        self.error.as_ref()?.read()
+        self.0.error()
     }
 
     /// As it is kept with the job, of this attempt.
     pub(crate) fn into_failure(self, attempt: u16) -> Failure {
+        let mut failure = *self.0;
+        failure.attempt = attempt;
+        failure.message = storable(&failure.message, MAX_MESSAGE_BYTES);
+        failure.backtrace = failure
+            .backtrace
+            .map(|it| storable(&it, MAX_BACKTRACE_BYTES));
         let mut left = MAX_MESSAGE_BYTES;
-        let chain = self.chain.iter().map_while(|text| {
+        let chain = failure.chain.iter().map_while(|text| {
             let kept = (left > 0).then(|| storable(text, left));
             left = left.saturating_sub(text.len());
             kept
         });
-        Failure {
-            attempt,
-            failed_at: None,
-            reason: self.reason,
-            message: storable(&self.message, MAX_MESSAGE_BYTES),
-            chain: chain.collect(),
-            error: self.error,
-            backtrace: self.backtrace.map(|it| storable(&it, MAX_BACKTRACE_BYTES)),
-        }
+        failure.chain = chain.collect();
+        failure
     }
 }
 
@@ -121,7 +106,7 @@ impl<T: Into<String>> From<T> for Cause {
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(self.message())
     }
 }
 
@@ -302,10 +287,8 @@ mod tests {
 
     #[test]
     fn a_long_chain_is_kept_as_far_as_there_is_room() {
-        let cause = Cause {
-            chain: vec!["a".repeat(8000), "b".repeat(8000), "c".to_owned()],
-            ..Cause::new("")
-        };
+        let mut cause = Cause::new("");
+        cause.0.chain = vec!["a".repeat(8000), "b".repeat(8000), "c".to_owned()];
         let lengths = cause.into_failure(1).chain;
         let lengths: Vec<usize> = lengths.iter().map(|it| it.chars().count()).collect();
         assert_eq!(lengths, [8000, 193]);

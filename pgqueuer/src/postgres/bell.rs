@@ -12,7 +12,7 @@ use super::{
     statements::Statements,
 };
 use crate::{
-    error::Result,
+    error::{Error, Result},
     store::{Bell, Horizon, Ring, SessionId},
 };
 
@@ -90,4 +90,12 @@ pub(super) async fn horizon(dedicated: &Dedicated, statements: &Statements) -> R
         .map_err(&failed)?;
     lent.give_back().await.map_err(&failed)?;
     Ok(horizon)
+}
+
+/// What is said to who would listen there.
+pub(super) fn through_a_pooler() -> Error {
+    Error::config(
+        "a pooler between this program and the database lets no notification through; \
+         set `listen` to false (`--no-listen`)",
+    )
 }

@@ -11,7 +11,7 @@ use super::{
     waits::PostgresHerald, work::PostgresWork,
 };
 use crate::{
-    error::{Error, Result},
+    error::Result,
     job::JobId,
     limits::{LimitRecord, Limits, Scope, SetLimit},
     schedule::Schedule,
@@ -143,10 +143,7 @@ impl Store for PostgresStore {
 
     async fn bell(&self) -> Result<Box<dyn Bell>> {
         if !self.has_bell().await? {
-            return Err(Error::config(
-                "a pooler between this program and the database lets no notification through; \
-                 set `listen` to false (`--no-listen`)",
-            ));
+            return Err(bell::through_a_pooler());
         }
         let channel = self.schema.bell_channel();
         let listener = Listener::listen(self.pool(), &self.moves, &channel).await?;
@@ -177,7 +174,7 @@ impl Store for PostgresStore {
     async fn herald(&self) -> Result<Box<dyn Herald>> {
         let route = self.pool.route().await.map_err(failed_to("listen"))?;
         if route != Route::Direct {
-            return Err(through_a_pooler());
+            return Err(bell::through_a_pooler());
         }
         let channel = self.schema.ends_channel();
         let listener = Listener::listen(self.pool(), &self.moves, &channel).await?;
@@ -394,11 +391,4 @@ impl Store for PostgresStore {
         lent.give_back().await.map_err(&failed)?;
         Ok(step)
     }
-}
-
-fn through_a_pooler() -> Error {
-    Error::config(
-        "a pooler between this program and the database lets no notification through; \
-         set `listen` to false (`--no-listen`)",
-    )
 }

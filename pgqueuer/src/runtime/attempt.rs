@@ -233,7 +233,7 @@ impl Attempts {
             cancellation: cancellation.clone(),
             resources: Arc::clone(&self.resources),
             transaction: home.clone(),
-            voice: self.said.of(job.key, session),
+            voice: Some(self.said.of(job.key, session)),
         });
         // Decoding is within: a `Deserialize` of the user's may panic, too.
         let handler = panics::catch(async {

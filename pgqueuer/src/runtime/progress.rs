@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -11,6 +10,7 @@ use tracing::warn;
 
 use super::{SHORT_CALL, in_time, session::Session, spread};
 use crate::{
+    context::Voice,
     error::Chain,
     store::{ClaimKey, ProgressToNote, Store},
 };
@@ -27,8 +27,12 @@ pub(super) struct Said(Arc<Mutex<HashMap<ClaimKey, (Session, ProgressToNote)>>>)
 
 impl Said {
     /// For the handler of one attempt.
-    pub(super) fn of(&self, key: ClaimKey, session: &Session) -> Voice {
-        Voice(Some((self.clone(), key, session.clone())))
+    pub(super) fn of(&self, key: ClaimKey, session: &Session) -> Arc<dyn Voice> {
+        Arc::new(OfAttempt {
+            said: self.clone(),
+            key,
+            session: session.clone(),
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ClaimKey, (Session, ProgressToNote)>> {
@@ -55,32 +59,27 @@ impl Said {
     }
 }
 
-/// What the handler of one attempt says; of no attempt, nobody hears it.
-#[derive(Default)]
-pub(crate) struct Voice(Option<(Said, ClaimKey, Session)>);
+/// What the handler of one attempt says.
+#[derive(Debug)]
+struct OfAttempt {
+    said: Said,
+    key: ClaimKey,
+    session: Session,
+}
 
-impl Voice {
-    pub(crate) fn say(&self, fraction: f32, note: &str) {
-        let Some((said, key, session)) = &self.0 else {
-            return;
-        };
+impl Voice for OfAttempt {
+    fn say(&self, fraction: f32, note: &str) {
         let end = note.floor_char_boundary(MAX_NOTE_BYTES);
         let progress = ProgressToNote {
-            key: *key,
-            fraction: if fraction.is_nan() {
-                0.0
-            } else {
-                fraction.clamp(0.0, 1.0)
+            key: self.key,
+            fraction: match fraction.is_nan() {
+                true => 0.0,
+                false => fraction.clamp(0.0, 1.0),
             },
             // PostgreSQL has no room for NUL in a text.
             note: note[..end].replace('\0', "\u{fffd}"),
         };
-        said.lock().insert(*key, (session.clone(), progress));
-    }
-}
-
-impl fmt::Debug for Voice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Voice")
+        let mut said = self.said.lock();
+        said.insert(self.key, (self.session.clone(), progress));
     }
 }

@@ -91,7 +91,7 @@ fn judge(descriptor: &JobDescriptor, job: &ClaimedJob, end: End) -> Verdict {
         }
         End::Cancelled(message) => {
             info!(reason = message, "cancelled");
-            let cause = Cause::new(message).with_reason(FailureReason::Cancelled);
+            let cause = Cause::of_reason(FailureReason::Cancelled, message);
             return cancelled(options, job, cause);
         }
         End::CutOff => {
@@ -121,7 +121,7 @@ fn completed(options: &JobOptions, job: &ClaimedJob, returned: Returned) -> Verd
     let (result, problem) = returned.into_parts();
     let failure = problem.map(|problem| {
         warn!(error = problem, "completed, but its result is lost");
-        let cause = Cause::new(problem).with_reason(FailureReason::Unwritable);
+        let cause = Cause::of_reason(FailureReason::Unwritable, problem);
         cause.into_failure(job.attempt)
     });
     debug!("completed");

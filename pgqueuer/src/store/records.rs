@@ -5,8 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::types::Failure;
-use crate::{context::Headers, job::JobId, payload::Payload};
+use crate::{context::Headers, job::JobId, outcome::Failure, payload::Payload};
 
 /// What a worker publishes about one kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -18,7 +18,7 @@ use crate::{
     outcome::Outcome,
     registry::JobDescriptor,
     resources::Resources,
-    runtime::{self, Voice},
+    runtime,
     schedule::{SCHEDULE_HEADER, SLOT_HEADER},
     tx::Home,
 };
@@ -130,7 +130,7 @@ impl<J: Job> Run<J> {
             resources: Arc::new(self.resources),
             transaction: Home::default(),
             // Nobody listens to how far it is.
-            voice: Voice::default(),
+            voice: None,
         };
         Ok(runtime::run_alone(&descriptor, &payload, about).await)
     }

@@ -13,7 +13,7 @@ use super::File;
 const LIBRARY: &str = "pgqueuer/src/";
 
 /// The files (or folders, with a slash) that are the domain.
-const DOMAIN: [&str; 12] = [
+const DOMAIN: [&str; 13] = [
     "backoff.rs",
     "config.rs",
     "context.rs",
@@ -21,6 +21,7 @@ const DOMAIN: [&str; 12] = [
     "error.rs",
     "options.rs",
     "outcome.rs",
+    "outcome/",
     "payload.rs",
     "payload/",
     "resources.rs",
@@ -49,9 +50,11 @@ const ON_SQLX: [&str; 6] = [
 ];
 
 /// Where tasks may be spawned: what nobody owns, nobody stops. A lookout ends with its store.
-const ON_SPAWN: [&str; 4] = [
+const ON_SPAWN: [&str; 6] = [
     "runtime.rs",
     "runtime/",
+    "waiting.rs",
+    "waiting/",
     "blocking.rs",
     "postgres/lookout.rs",
 ];
