@@ -63,6 +63,8 @@ use crate::job::Attribute;
 /// | `timeout = "30s"` | when one attempt is cancelled and counts as failed | none | at least 1 ms |
 /// | `backoff = "10s"` | the same wait before each further attempt | see below | at most 100 days |
 /// | `backoff(…)` | a wait that grows | see below | see below |
+/// | `backoff = ["1s", "10s", "1m"]` | the wait after each failure; the last one is repeated | see below | at least one, each at most 100 days |
+/// | `retry = unless_it_panicked` | a strategy for retries instead: any expression of a type that implements `pgqueuer::RetryStrategy`, a function of the failure and the attempt for one; not together with `backoff` | the backoff | |
 /// | `on_failure = "hold"` | what becomes of it after the last attempt: `"hold"` keeps it for a person, `"discard"` does not | `"hold"` | |
 /// | `codec = "framed"` | how the payload is written: `"framed"` (each argument by itself, in binary), or `"json"` (readable in SQL) | `"framed"` | |
 /// | `retain = "7d"` | how long the record of a finished job is kept; `"0s"` keeps none | 7 days | at most 100 years |
@@ -72,6 +74,7 @@ use crate::job::Attribute;
 /// | `rate(limit = "100/s", by = customer)` | the same of each customer; `total = "1000/s"` for all together besides | no limit | as above |
 /// | `unique` | of jobs with the same arguments one is enqueued, as long as it waits and runs | not unique | |
 /// | `unique(by = [user, list], for = "1h")` | the same by some arguments, and once in a time | all arguments; unfinished | 1 ms to 100 years |
+/// | `executor = CircuitBreaker::new(5)` | what is around the handler, and may do without calling it: any expression of a type that implements `pgqueuer::Executor`; made once for each worker | none | |
 ///
 /// Arguments that `by` names are texts, whole numbers, `bool`, or `Option` of these, or types that
 /// implement `pgqueuer::Key`. (`unique` is not for `#[schedule]`, whose ticks are one job each.)

@@ -44,6 +44,14 @@ impl Setting {
         }
     }
 
+    /// Whatever the user has written; what it is, the compiler finds out.
+    pub(crate) fn expression(&self, what: &str) -> syn::Result<Expr> {
+        match &self.value {
+            Value::Expression(expression) => Ok(expression.clone()),
+            Value::Missing | Value::List(_) => Err(self.expected(what)),
+        }
+    }
+
     pub(crate) fn texts(&self) -> syn::Result<Vec<LitStr>> {
         let what = "a list of texts";
         let Value::Expression(Expr::Array(array)) = &self.value else {
@@ -131,13 +139,18 @@ impl Setting {
         let Some(Lit::Str(text)) = self.literal() else {
             return Err(self.expected("a text with its unit"));
         };
-        humantime::parse_duration(&text.value()).map_err(|_| {
-            let text = text.value();
-            self.error(format!(
-                "{text:?} is not a duration; write `30s`, `5m` or `1h 30m`"
-            ))
-        })
+        parse_duration(text)
     }
+}
+
+pub(crate) fn parse_duration(text: &LitStr) -> syn::Result<Duration> {
+    humantime::parse_duration(&text.value()).map_err(|_| {
+        let problem = format!(
+            "{:?} is not a duration; write `30s`, `5m` or `1h 30m`",
+            text.value()
+        );
+        syn::Error::new_spanned(text, problem)
+    })
 }
 
 /// The literal, also if it comes from the `$value:literal` of a user's macro.

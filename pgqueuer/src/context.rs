@@ -22,7 +22,7 @@ pub type Headers = BTreeMap<String, String>;
 #[derive(Clone, Debug)]
 pub struct Context(Arc<Inner>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Inner {
     pub(crate) job_id: JobId,
     pub(crate) kind: String,
@@ -179,6 +179,14 @@ impl Context {
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.0.cancellation.is_cancelled()
+    }
+
+    /// The same attempt, with another transaction.
+    pub(crate) fn with_transaction(&self, transaction: Home) -> Self {
+        Self::new(Inner {
+            transaction,
+            ..(*self.0).clone()
+        })
     }
 
     pub(crate) fn transaction(&self) -> &Home {

@@ -16,6 +16,7 @@ use crate::error::ErrorKind;
 use crate::{
     enqueue::OnConnection,
     error::Result,
+    hook::{Hook, Hooks},
     job::JobId,
     memory::MemoryStore,
     postgres::{Hosts, PostgresStore, SchemaName},
@@ -52,6 +53,7 @@ pub struct PgQueuer {
     store: Arc<dyn Store>,
     /// The same store once more, for what only a database has.
     postgres: Option<Arc<PostgresStore>>,
+    hooks: Hooks,
     /// Where all who have a clone of this handle wait for jobs.
     waiting: Waiting,
 }
@@ -140,6 +142,7 @@ impl PgQueuer {
             waiting: Waiting::new(Arc::clone(&store)),
             store,
             postgres: Some(postgres),
+            hooks: Hooks::default(),
         }
     }
 
@@ -180,6 +183,7 @@ impl PgQueuer {
             waiting: Waiting::new(Arc::clone(&store)),
             store,
             postgres: None,
+            hooks: Hooks::default(),
         }
     }
 
@@ -240,6 +244,20 @@ impl PgQueuer {
             pgq: self,
             connection,
         }
+    }
+
+    /// The same queue, with a hook that is told of what this handle, its clones and workers on it do;
+    /// after the hooks that it has already. See [`Hook`].
+    #[must_use]
+    pub fn with_hook(&self, hook: impl Hook) -> Self {
+        Self {
+            hooks: self.hooks.with(hook),
+            ..self.clone()
+        }
+    }
+
+    pub(crate) fn hooks(&self) -> &Hooks {
+        &self.hooks
     }
 
     pub(crate) fn postgres(&self) -> Option<&PostgresStore> {

@@ -1,6 +1,6 @@
 //! The trait that makes a struct a job.
 
-use std::{fmt, future::Future, num::ParseIntError, pin::Pin, str::FromStr};
+use std::{fmt, future::Future, num::ParseIntError, pin::Pin, str::FromStr, sync::Arc};
 
 use futures_util::Stream;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -9,10 +9,12 @@ use crate::{
     context::Context,
     enqueue::{NewJob, StreamTarget, Target, enqueue_many, enqueue_stream},
     error::Result,
+    executor::Executor,
     options::JobOptions,
     outcome::{JobOutput, Outcome},
     payload::Payload,
     resources::Requirement,
+    retry::RetryStrategy,
     schedule::Schedule,
     unique::Enqueued,
 };
@@ -97,6 +99,17 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The shared resources that the handler needs.
     fn requirements() -> Vec<Requirement> {
         Vec::new()
+    }
+
+    /// What is around the handler, within the executors of the worker. Made once for each worker.
+    fn executor() -> Option<Arc<dyn Executor>> {
+        None
+    }
+
+    /// What decides on retries, instead of the [backoff](JobOptions::backoff). Made once for each
+    /// worker.
+    fn retry_strategy() -> Option<Arc<dyn RetryStrategy>> {
+        None
     }
 
     /// Encodes the arguments. The default writes the whole job as JSON.

@@ -11,7 +11,9 @@ mod context;
 mod cron;
 mod enqueue;
 mod error;
+mod executor;
 mod handle;
+mod hook;
 mod job;
 mod job_handle;
 mod key;
@@ -20,6 +22,7 @@ mod options;
 mod outcome;
 mod registry;
 mod resources;
+mod retry;
 mod schedule;
 mod unique;
 mod waiting;
@@ -42,6 +45,8 @@ pub mod testing;
 #[path = "private.rs"]
 pub mod __private;
 
+/// The attribute for an `impl` of [`Executor`].
+pub use async_trait::async_trait;
 pub use backoff::Backoff;
 pub use config::WorkerConfig;
 pub use context::{Context, Headers};
@@ -50,7 +55,9 @@ pub use enqueue::{
     enqueue_many_unique,
 };
 pub use error::{BoxError, Error, ErrorKind, Result};
+pub use executor::{Call, Executor};
 pub use handle::{PgQueuer, ScheduleChange};
+pub use hook::{Ended, Event, Hook};
 pub use job::{Argument, HandlerFuture, Job, JobId, Source};
 pub use job_handle::{JobFailure, JobHandle, WaitError};
 pub use key::{Key, KeyValue, MAX_KEY_BYTES};
@@ -68,6 +75,7 @@ pub use pgqueuer_macros::{job, schedule};
 pub use postgres::{Hosts, PostgresStore, SchemaName, ddl};
 pub use registry::JobDescriptor;
 pub use resources::{Inject, Requirement, State};
+pub use retry::RetryStrategy;
 pub use runtime::Report;
 pub use schedule::{Changes, Missed, Overlap, Schedule, Tick};
 pub use store::{

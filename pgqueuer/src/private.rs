@@ -7,6 +7,7 @@ pub use crate::backoff::Backoff;
 pub use crate::{
     context::Context,
     error::Result,
+    executor::Executor,
     job::{Argument, HandlerFuture, Job, Source},
     key::Key,
     limits::{Limits, Rate},
@@ -15,6 +16,7 @@ pub use crate::{
     payload::{Codec, FrameWriter, Payload},
     registry::JobDescriptor,
     resources::{Inject, Requirement},
+    retry::RetryStrategy,
     schedule::{Changes, Missed, Overlap, Schedule},
     unique::UniqueFor,
 };
@@ -25,7 +27,7 @@ pub mod testing {
     pub use crate::testing::{Listing, TestQueue, TestResult, find, in_memory, on_postgres};
 }
 
-use std::future::Future;
+use std::{future::Future, sync::Arc};
 
 /// Boxes the call of a handler. A function of its own, so that a handler that is
 /// not `Send` is told so in terms of the handler.
@@ -44,4 +46,14 @@ where
 /// If it is too long.
 pub fn key(kind: &str, parts: &[&dyn Key]) -> Result<String> {
     crate::key::join(kind, parts)
+}
+
+/// What `executor = …` makes.
+pub fn executor(executor: impl Executor) -> Option<Arc<dyn Executor>> {
+    Some(Arc::new(executor))
+}
+
+/// What `retry = …` makes, and a list of waits.
+pub fn retry_strategy(strategy: impl RetryStrategy) -> Option<Arc<dyn RetryStrategy>> {
+    Some(Arc::new(strategy))
 }

@@ -1,20 +1,28 @@
 //! Which kinds a worker knows, and how it runs them.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod equipment;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use crate::{
     context::Context,
     error::{Chain, Error, Result},
+    executor::Executor,
     job::{Argument, HandlerFuture, Job, Source},
     limits::{Limits, Scope},
     options::{JobOptions, validate_name},
     outcome::{Cause, Outcome},
     payload::Payload,
     resources::{Requirement, Resources},
+    retry::RetryStrategy,
     schedule::Schedule,
     store::KindRecord,
     unique::UniqueFor,
 };
+use equipment::Equipment;
 
 /// Everything about a kind, without its type: what `#[job]` registers.
 ///
@@ -37,6 +45,8 @@ pub struct JobDescriptor {
     pub limit_by: &'static [&'static str],
     schedule: fn() -> Option<Schedule>,
     requirements: fn() -> Vec<Requirement>,
+    executor: fn() -> Option<Arc<dyn Executor>>,
+    retry_strategy: fn() -> Option<Arc<dyn RetryStrategy>>,
     check: fn(&Payload) -> Result<()>,
     to_json: fn(&Payload) -> Result<serde_json::Value>,
     limit_key: fn(&Payload) -> Result<Option<String>>,
@@ -60,6 +70,8 @@ impl JobDescriptor {
             unique_by: J::UNIQUE_BY,
             schedule: || J::SCHEDULE,
             requirements: J::requirements,
+            executor: J::executor,
+            retry_strategy: J::retry_strategy,
             check: |payload| payload.decode::<J>().map(drop),
             to_json: |payload| {
                 serde_json::to_value(payload.decode::<J>()?).map_err(|error| {
@@ -165,6 +177,7 @@ pub(crate) struct Registry {
     by_name: BTreeMap<&'static str, JobDescriptor>,
     /// The names of those whose handlers take a transaction.
     transactional: BTreeSet<&'static str>,
+    equipment: Equipment,
 }
 
 impl Registry {
@@ -208,6 +221,7 @@ impl Registry {
         Ok(Self {
             by_name,
             transactional,
+            equipment: Equipment::default(),
         })
     }
 
@@ -223,6 +237,27 @@ impl Registry {
     /// Whether the handler of a kind takes a transaction.
     pub(crate) fn is_transactional(&self, kind: &str) -> bool {
         self.transactional.contains(kind)
+    }
+
+    /// Makes the executors and the strategies of the kinds; `of_worker` are around all of them, the
+    /// first one outermost.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if a strategy finds fault with itself.
+    pub(crate) fn equip(&mut self, of_worker: &[Arc<dyn Executor>]) -> Result<()> {
+        self.equipment = Equipment::make(self.jobs(), of_worker)?;
+        Ok(())
+    }
+
+    /// What is around the handler of a kind, the outermost first.
+    pub(crate) fn executors(&self, kind: &str) -> Option<&Arc<[Arc<dyn Executor>]>> {
+        self.equipment.executors(kind)
+    }
+
+    /// What decides on retries of a kind, if that is not its backoff.
+    pub(crate) fn retry_strategy(&self, kind: &str) -> Option<&dyn RetryStrategy> {
+        self.equipment.strategy(kind)
     }
 
     /// The jobs, each once, by kind.
@@ -289,13 +324,19 @@ impl Registry {
     /// Refuses a worker that lacks a resource, listing all that are missing.
     pub(crate) fn check_resources(&self, resources: &Resources) -> Result<()> {
         let mut missing: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
+        let mut check = |requirement: &Requirement, owner: &dyn Fn() -> String| {
+            if *requirement != Requirement::of_transaction() && !resources.contains(requirement) {
+                let owners = missing.entry(requirement.type_name()).or_default();
+                owners.push(owner());
+            }
+        };
         for job in self.jobs() {
             for requirement in job.missing(resources) {
-                missing
-                    .entry(requirement.type_name())
-                    .or_default()
-                    .push(format!("`{}` ({})", job.kind, job.source));
+                check(&requirement, &|| format!("`{}` ({})", job.kind, job.source));
             }
+        }
+        for (requirement, owner) in self.equipment.requirements() {
+            check(requirement, &|| owner.clone());
         }
         if missing.is_empty() {
             return Ok(());

@@ -162,7 +162,7 @@ impl Resources {
         self.0.extend(others);
     }
 
-    fn get<T: Send + Sync + 'static>(&self) -> Result<State<T>> {
+    pub(crate) fn get<T: Send + Sync + 'static>(&self) -> Result<State<T>> {
         let found = self.0.get(&TypeId::of::<T>()).cloned();
         match found.map(Arc::downcast::<T>) {
             Some(Ok(value)) => Ok(State(value)),

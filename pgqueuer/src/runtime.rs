@@ -21,6 +21,7 @@
 //!    dropped; those that were cut off are given back.
 //! 3. The settler writes what is left, and ends. What it has written is counted.
 //! 4. The session closes. Its renewal stops last, because until here its jobs were ours.
+//! 5. Hooks have a few seconds to hear of all that.
 
 mod ahead;
 #[cfg(feature = "testing")]
@@ -44,6 +45,7 @@ mod wakeups;
 
 #[cfg(feature = "testing")]
 pub(crate) use alone::run_alone;
+pub(crate) use panics::catch;
 pub(crate) use stop::Stop;
 
 use std::{future::Future, sync::Arc, time::Duration};
@@ -54,6 +56,7 @@ use tracing::{Instrument, error, info, info_span, warn};
 
 use crate::{
     error::{Error, ErrorKind, Result},
+    hook::Event,
     limits::{Limits, Scope},
     store::{KindRecord, Store},
     worker::Worker,
@@ -116,6 +119,7 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
         queue_limits,
         mut config,
     } = worker;
+    let hooks = pgq.hooks().clone();
     let store: Arc<dyn Store> = Arc::clone(pgq.store());
     panics::install_hook();
 
@@ -154,6 +158,10 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
         sessions.close().await;
         return Err(error);
     }
+    hooks.tell(|| Event::WorkerStarted {
+        name: config.name.clone(),
+        session: sessions.current().id,
+    });
     info!(
         session = %sessions.current().id,
         jobs = registry.jobs().count(),
@@ -167,7 +175,13 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
     let counting = minutes.clone().run(Arc::clone(&store), settled_all.clone());
     let counting = spawn(&stop, counting);
     let wakeups = Wakeups::new(&config);
-    let (settler, settling) = Settler::start(Arc::clone(&store), &config, minutes, wakeups.clone());
+    let (settler, settling) = Settler::start(
+        Arc::clone(&store),
+        &config,
+        minutes,
+        wakeups.clone(),
+        hooks.clone(),
+    );
     let settling = spawn(&stop, settling);
     let listening = spawn(&stop, wakeups.clone().listen(Arc::clone(&store)));
     let ahead = Ahead::default();
@@ -179,6 +193,7 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
         resources,
         settler.clone(),
         ahead.clone(),
+        hooks.clone(),
         said,
     );
     let _cancelling = spawn(
@@ -200,6 +215,7 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
             sessions.clone(),
             wakeups.clone(),
             config.clone(),
+            hooks.clone(),
             stop.graceful.clone(),
         ),
     );
@@ -245,6 +261,11 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
     end_of(renewal, &stop).await;
     let report = settler.report();
     info!(?report, "worker stopped");
+    hooks.tell(|| Event::WorkerStopped {
+        name: config.name,
+        report,
+    });
+    let _ = stop.now.run_until_cancelled(hooks.have_heard()).await;
     Ok(report)
 }
 

@@ -308,6 +308,9 @@ pub trait Work: Any + fmt::Debug + Send {
         retain: Duration,
         result: Option<String>,
     ) -> Result<bool>;
+
+    /// Rolls back. Who drops it does so, too, but does not know when that is done.
+    async fn roll_back(self: Box<Self>) -> Result<()>;
 }
 
 /// Tells those who wait which jobs have ended. See [`Store::herald`].

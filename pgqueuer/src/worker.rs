@@ -11,7 +11,9 @@ use std::{
 use crate::{
     config::WorkerConfig,
     error::{Error, Result},
+    executor::Executor,
     handle::PgQueuer,
+    hook::Hook,
     job::Job,
     limits::{Limits, Scope},
     registry::{JobDescriptor, Registry},
@@ -32,6 +34,7 @@ pub struct WorkerBuilder {
     queue_concurrency: BTreeMap<String, usize>,
     queue_limits: BTreeMap<String, Limits>,
     only_queues: BTreeSet<String>,
+    executors: Vec<Arc<dyn Executor>>,
     config: WorkerConfig,
 }
 
@@ -45,6 +48,7 @@ impl WorkerBuilder {
             queue_concurrency: BTreeMap::new(),
             queue_limits: BTreeMap::new(),
             only_queues: BTreeSet::new(),
+            executors: Vec::new(),
             config: WorkerConfig::default(),
         }
     }
@@ -99,6 +103,21 @@ impl WorkerBuilder {
         self
     }
 
+    /// Puts something around the handlers of all kinds. The first one is outermost; that of a kind
+    /// (`#[job(executor = …)]`) is innermost. See [`Executor`].
+    pub fn executor(mut self, executor: impl Executor) -> Self {
+        self.executors.push(Arc::new(executor));
+        self
+    }
+
+    /// Has a hook told of what this worker does, and of what its handlers enqueue to their
+    /// `State<PgQueuer>`; after the [hooks of the queue](PgQueuer::with_hook). See [`Hook`].
+    pub fn hook(mut self, hook: impl Hook) -> Self {
+        self.pgq = self.pgq.with_hook(hook);
+        self.resources.insert(self.pgq.clone());
+        self
+    }
+
     /// Runs at most this many jobs at a time. Default: 100. From 1 to 10,000.
     pub fn concurrency(mut self, concurrency: usize) -> Self {
         self.config.concurrency = concurrency;
@@ -130,7 +149,8 @@ impl WorkerBuilder {
     ///
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) if a setting is out of range; if no job
     /// is registered, or two share a kind (the message names both places); if a queue does
-    /// not exist; if a handler needs a `State<T>` that was not given (the message lists all).
+    /// not exist; if a handler or an executor needs a `State<T>` that was not given (the message
+    /// lists all); if a strategy for retries finds fault with itself.
     pub fn build(self) -> Result<Worker> {
         self.config.validate()?;
         let linked = Registry::linked().filter(|_| self.linked);
@@ -165,6 +185,7 @@ impl WorkerBuilder {
         if !self.only_queues.is_empty() {
             registry.retain_queues(&self.only_queues);
         }
+        registry.equip(&self.executors)?;
         registry.check_resources(&self.resources)?;
         if self.pgq.pool().is_none() {
             registry.refuse_transactions()?;

@@ -13,3 +13,7 @@ struct Results;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/schedules.md")]
 struct Schedules;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/executors.md")]
+struct Executors;

@@ -25,6 +25,7 @@ mod processes;
 mod seeds;
 #[cfg(unix)]
 mod short_runs;
+mod slow_hooks;
 mod support;
 mod testing;
 mod ui;

@@ -63,10 +63,11 @@ fn options(options: &Options) -> Option<TokenStream> {
             let timeout = duration(it);
             quote!(timeout: ::core::option::Option::Some(#timeout))
         }),
-        options.backoff.as_ref().map(|it| {
-            let backoff = backoff(it);
-            quote!(backoff: #backoff)
-        }),
+        options
+            .backoff
+            .as_ref()
+            .and_then(backoff)
+            .map(|it| quote!(backoff: #it)),
         options.on_failure.map(|it| match it {
             OnFailure::Hold => quote!(on_failure: #private::OnFailure::Hold),
             OnFailure::Discard => quote!(on_failure: #private::OnFailure::Discard),
@@ -95,8 +96,10 @@ fn options(options: &Options) -> Option<TokenStream> {
     })
 }
 
-fn backoff(backoff: &Backoff) -> TokenStream {
-    match backoff {
+fn backoff(backoff: &Backoff) -> Option<TokenStream> {
+    let constant = match backoff {
+        // A strategy: it has no end.
+        Backoff::List(_) => return None,
         Backoff::Fixed(delay) => {
             let delay = duration(*delay);
             quote!(::pgqueuer::__private::Backoff::fixed(#delay))
@@ -118,7 +121,8 @@ fn backoff(backoff: &Backoff) -> TokenStream {
                 }
             }
         }
-    }
+    };
+    Some(constant)
 }
 
 pub(super) fn duration(duration: Duration) -> TokenStream {

@@ -11,7 +11,7 @@ use syn::{Attribute, ReturnType, spanned::Spanned};
 use super::{
     constants,
     model::JobModel,
-    options::Codec,
+    options::{Backoff, Codec},
     parameters::{Argument, Injected, Parameter},
     parse::Function,
 };
@@ -80,6 +80,8 @@ fn implementation(function: &Function, model: &JobModel) -> TokenStream {
     let unique_key = model.options.unique.as_ref();
     let unique_key = unique_key.map(|it| it.key(&model.arguments()));
     let requirements = requirements(model);
+    let executor = executor(model);
+    let retry_strategy = retry_strategy(model);
     let encode = encode(model);
     let run = run(function, model);
     quote_spanned! {Span::mixed_site()=>
@@ -91,6 +93,8 @@ fn implementation(function: &Function, model: &JobModel) -> TokenStream {
             #limit_key
             #unique_key
             #requirements
+            #executor
+            #retry_strategy
             #encode
             #run
         }
@@ -121,6 +125,36 @@ fn requirements(model: &JobModel) -> Option<TokenStream> {
             fn requirements() -> ::std::vec::Vec<::pgqueuer::__private::Requirement> {
                 <[_]>::concat(&[#(#calls),*])
             }
+        }
+    })
+}
+
+fn executor(model: &JobModel) -> Option<TokenStream> {
+    let expression = model.options.executor.as_ref()?;
+    let private = quote!(::pgqueuer::__private);
+    let made = quote_spanned!(located(expression)=> #private::executor(#expression));
+    Some(quote_spanned! {Span::mixed_site()=>
+        fn executor() -> ::core::option::Option<::std::sync::Arc<dyn #private::Executor>> {
+            #made
+        }
+    })
+}
+
+fn retry_strategy(model: &JobModel) -> Option<TokenStream> {
+    let private = quote!(::pgqueuer::__private);
+    let made = match (&model.options.retry, &model.options.backoff) {
+        (Some(expression), _) => {
+            quote_spanned!(located(expression)=> #private::retry_strategy(#expression))
+        }
+        (None, Some(Backoff::List(waits))) => {
+            let waits = waits.iter().copied().map(constants::duration);
+            quote!(#private::retry_strategy([#(#waits),*]))
+        }
+        (None, _) => return None,
+    };
+    Some(quote_spanned! {Span::mixed_site()=>
+        fn retry_strategy() -> ::core::option::Option<::std::sync::Arc<dyn #private::RetryStrategy>> {
+            #made
         }
     })
 }

@@ -127,6 +127,13 @@ fn read_options(
             );
         }
     }
+    if settings.iter().any(|it| it.key == "backoff") {
+        for setting in settings.iter().filter(|it| it.key == "retry") {
+            let message =
+                "`retry` says how long to wait, and so does `backoff`; choose one of them";
+            errors.at(&setting.key, message);
+        }
+    }
     (read_job_options(&settings, errors), schedule)
 }
 

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use syn::LitStr;
+use syn::{Expr, Lit, LitStr};
 
 use super::{limits::Limits, unique::Unique};
 use crate::{
     attribute::{self, Item, Known, Setting, Value},
     errors::Errors,
-    values::check_name,
+    values::{check_name, literal, parse_duration},
 };
 
 /// The options of `#[job]`, in the order in which the docs have them.
@@ -20,12 +20,14 @@ pub(crate) const JOB_OPTIONS: &[Known] = &[
     known("max_attempts", "max_attempts = 5"),
     known("timeout", "timeout = \"30s\""),
     known("backoff", "backoff = \"10s\""),
+    known("retry", "retry = unless_it_panicked"),
     known("on_failure", "on_failure = \"discard\""),
     known("codec", "codec = \"json\""),
     known("retain", "retain = \"7d\""),
     known("concurrency", "concurrency = 2"),
     known("rate", "rate = \"100/s\""),
     known("unique", "unique(by = user, for = \"1h\")"),
+    known("executor", "executor = CircuitBreaker::new(5)"),
 ];
 
 const BACKOFF_OPTIONS: &[Known] = &[
@@ -49,15 +51,19 @@ pub(crate) struct Options {
     pub(crate) max_attempts: Option<u16>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) backoff: Option<Backoff>,
+    pub(crate) retry: Option<Expr>,
     pub(crate) on_failure: Option<OnFailure>,
     pub(crate) codec: Option<Codec>,
     pub(crate) retain: Option<Duration>,
     pub(crate) limits: Limits,
     pub(crate) unique: Option<Unique>,
+    pub(crate) executor: Option<Expr>,
 }
 
 pub(crate) enum Backoff {
     Fixed(Duration),
+    /// One after another.
+    List(Vec<Duration>),
     Growing {
         base: Option<Duration>,
         factor: Option<f64>,
@@ -98,6 +104,7 @@ impl Options {
             }
             "timeout" => self.timeout = errors.handle(timeout(setting)),
             "backoff" => self.backoff = backoff(setting, errors),
+            "retry" => self.retry = errors.handle(retry(setting)),
             "on_failure" => {
                 let choices = [("hold", OnFailure::Hold), ("discard", OnFailure::Discard)];
                 self.on_failure = errors.handle(setting.choice(&choices));
@@ -110,6 +117,7 @@ impl Options {
             "concurrency" => self.limits.set_concurrency(setting, errors),
             "rate" => self.limits.set_rate(setting, errors),
             "unique" => self.unique = Unique::read(setting, errors),
+            "executor" => self.executor = errors.handle(setting.expression("an expression")),
             _ => {}
         }
     }
@@ -150,10 +158,13 @@ fn retain(setting: &Setting) -> syn::Result<Duration> {
 }
 
 // backoff = "10s"
+// backoff = ["1s", "10s", "1m"]
 // backoff(base = "5s", factor = 2, max = "1h", jitter = 0.1)
 fn backoff(setting: &Setting, errors: &mut Errors) -> Option<Backoff> {
-    let Value::List(list) = &setting.value else {
-        return errors.handle(at_most_100_days(setting)).map(Backoff::Fixed);
+    let list = match &setting.value {
+        Value::List(list) => list,
+        Value::Expression(Expr::Array(_)) => return backoff_list(setting, errors),
+        _ => return errors.handle(at_most_100_days(setting)).map(Backoff::Fixed),
     };
     let mut named = Vec::new();
     for item in attribute::split(list.stream(), errors) {
@@ -203,10 +214,44 @@ fn backoff(setting: &Setting, errors: &mut Errors) -> Option<Backoff> {
     })
 }
 
+fn backoff_list(setting: &Setting, errors: &mut Errors) -> Option<Backoff> {
+    let texts = errors.handle(setting.texts())?;
+    if texts.is_empty() {
+        errors.push(setting.error("a list of waits has at least one, as in `backoff = [\"10s\"]`"));
+    }
+    let waits = texts.iter().map(|text| {
+        let wait = parse_duration(text)?;
+        check_backoff(wait).map_err(|problem| syn::Error::new_spanned(text, problem))?;
+        Ok(wait)
+    });
+    let waits = waits.filter_map(|wait| errors.handle(wait));
+    Some(Backoff::List(waits.collect()))
+}
+
 fn at_most_100_days(setting: &Setting) -> syn::Result<Duration> {
     let duration = setting.duration()?;
-    if duration > 100 * DAY {
-        return Err(setting.error("a backoff is at most `100d`"));
-    }
+    check_backoff(duration).map_err(|problem| setting.error(problem))?;
     Ok(duration)
+}
+
+fn check_backoff(wait: Duration) -> Result<(), &'static str> {
+    match wait > 100 * DAY {
+        true => Err("a backoff is at most `100d`"),
+        false => Ok(()),
+    }
+}
+
+fn retry(setting: &Setting) -> syn::Result<Expr> {
+    let strategy = setting.expression("a strategy")?;
+    let first = match &strategy {
+        Expr::Array(array) => array.elems.first(),
+        other => Some(other),
+    };
+    match first.and_then(literal) {
+        Some(Lit::Str(_)) => Err(setting.error(
+            "`retry` is an expression of a type that implements `RetryStrategy`; \
+             waits are written as `backoff = \"10s\"` or `backoff = [\"1s\", \"10s\"]`",
+        )),
+        _ => Ok(strategy),
+    }
 }

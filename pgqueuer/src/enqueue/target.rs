@@ -8,6 +8,7 @@ use super::Prepared;
 use crate::{
     error::{Error, Result},
     handle::PgQueuer,
+    hook::Event,
     job::{Job, JobId},
     job_handle::JobHandle,
     postgres::{self, Route, Statements, failed_to},
@@ -66,11 +67,15 @@ impl Target for &PgQueuer {
     }
 
     async fn insert(self, jobs: Vec<JobToEnqueue>) -> Result<Vec<JobId>> {
-        self.store().enqueue(&jobs).await
+        let ids = self.store().enqueue(&jobs).await?;
+        tell_all(self, &jobs, &ids);
+        Ok(ids)
     }
 
     async fn insert_unique(self, jobs: Vec<Prepared>) -> Result<Vec<Enqueued>> {
-        self.store().enqueue_unique(&jobs).await
+        let enqueued = self.store().enqueue_unique(&jobs).await?;
+        tell_new(self, &jobs, &enqueued);
+        Ok(enqueued)
     }
 }
 
@@ -109,7 +114,12 @@ impl Target for OnConnection<'_> {
 
     async fn insert(self, jobs: Vec<JobToEnqueue>) -> Result<Vec<JobId>> {
         match self.pgq.postgres() {
-            Some(store) => postgres::enqueue_on(self.connection, store.statements(), &jobs).await,
+            Some(store) => {
+                let inserting = postgres::enqueue_on(self.connection, store.statements(), &jobs);
+                let ids = inserting.await?;
+                tell_all(self.pgq, &jobs, &ids);
+                Ok(ids)
+            }
             None => Err(without_transactions()),
         }
     }
@@ -117,11 +127,42 @@ impl Target for OnConnection<'_> {
     async fn insert_unique(self, jobs: Vec<Prepared>) -> Result<Vec<Enqueued>> {
         match self.pgq.postgres() {
             Some(store) => {
-                postgres::enqueue_unique_on(self.connection, store.statements(), &jobs).await
+                let statements = store.statements();
+                let inserting = postgres::enqueue_unique_on(self.connection, statements, &jobs);
+                let enqueued = inserting.await?;
+                tell_new(self.pgq, &jobs, &enqueued);
+                Ok(enqueued)
             }
             None => Err(without_transactions()),
         }
     }
+}
+
+/// Tells the hooks of jobs that were enqueued.
+fn tell_all(pgq: &PgQueuer, jobs: &[JobToEnqueue], ids: &[JobId]) {
+    if pgq.hooks().is_none() {
+        return;
+    }
+    for (job, id) in jobs.iter().zip(ids) {
+        tell(pgq, job, *id);
+    }
+}
+
+/// The same of those that are new.
+fn tell_new(pgq: &PgQueuer, jobs: &[Prepared], enqueued: &[Enqueued]) {
+    if pgq.hooks().is_none() {
+        return;
+    }
+    for ((job, _), enqueued) in jobs.iter().zip(enqueued) {
+        if enqueued.is_new {
+            tell(pgq, job, enqueued.id);
+        }
+    }
+}
+
+fn tell(pgq: &PgQueuer, job: &JobToEnqueue, id: JobId) {
+    let kind = job.kind.clone().into_owned();
+    pgq.hooks().tell(|| Event::Enqueued { id, kind });
 }
 
 fn without_transactions() -> Error {

@@ -74,4 +74,9 @@ impl Work for PostgresWork {
         self.transaction.commit().await.map_err(&failed)?;
         Ok(true)
     }
+
+    async fn roll_back(self: Box<Self>) -> Result<()> {
+        let failed = failed_to("roll back the transaction of a handler");
+        self.transaction.rollback().await.map_err(&failed)
+    }
 }

@@ -1,9 +1,12 @@
 //! One attempt: decode, run, and say how it ended.
 
+mod ending;
+
+#[cfg(feature = "testing")]
+pub(super) use ending::CANCEL_GRACE;
+
 use std::{
-    future::Future,
-    pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -28,6 +31,8 @@ use super::{
 use crate::{
     context::{Context, Inner},
     error::Chain,
+    executor::{Call, Executor, Handling},
+    hook::{Event, Hooks},
     outcome::Outcome,
     registry::{JobDescriptor, Registry},
     resources::Resources,
@@ -35,12 +40,6 @@ use crate::{
     telemetry,
     tx::Home,
 };
-
-/// How long a handler may go on after it was cancelled, before it is dropped.
-pub(super) const CANCEL_GRACE: Duration = Duration::from_secs(1);
-
-/// How long a handler may finish up whose job was cancelled: others do not wait for that.
-const FINISH_UP: Duration = Duration::from_secs(30);
 
 /// Starts attempts, and knows those that run.
 #[derive(Clone, Debug)]
@@ -50,6 +49,7 @@ pub(super) struct Attempts {
     resources: Arc<Resources>,
     settler: Settler,
     ahead: Ahead,
+    hooks: Hooks,
     said: Said,
     running: TaskTracker,
     /// The grace period is over.
@@ -65,6 +65,7 @@ impl Attempts {
         resources: Arc<Resources>,
         settler: Settler,
         ahead: Ahead,
+        hooks: Hooks,
         said: Said,
     ) -> Self {
         Self {
@@ -73,6 +74,7 @@ impl Attempts {
             resources,
             settler,
             ahead,
+            hooks,
             said,
             running: TaskTracker::new(),
             cancel: CancellationToken::new(),
@@ -115,22 +117,26 @@ impl Attempts {
             return;
         };
         let began = Instant::now();
-        let home = Home::default();
-        let end = self.run_handler(descriptor, &job, &session, &home).await;
+        let own = Own::default();
+        let end = self.run_handler(descriptor, &job, &session, &own).await;
         let ran = began.elapsed();
+        let own = own.into_inner().unwrap_or_else(PoisonError::into_inner);
         if session.lost.is_cancelled() {
             warn!("the lease was lost during this attempt; its result is dropped");
             self.settler.count(Settled::Lost);
             return;
         }
-        let verdict = Verdict::of(descriptor, &job, end);
-        if verdict.settled != Settled::Completed || !self.registry.is_transactional(&job.kind) {
-            // Before the result: what the handler wrote is gone when the job runs again.
-            drop(home.take());
-            self.settle(&job, session, verdict, ran).await;
-            return;
-        }
-        let completed = self.complete(&job, &session, &verdict, home.take()).await;
+        let verdict = self.judge(descriptor, &job, end);
+        let work = match (verdict.settled, own) {
+            (Settled::Completed, Some(home)) => home.take(),
+            (_, home) => {
+                // Before the result: what the handler wrote is gone when the job runs again.
+                drop(home.and_then(|it| it.take()));
+                self.settle(&job, session, verdict, ran).await;
+                return;
+            }
+        };
+        let completed = self.complete(&job, &session, &verdict, work).await;
         match completed {
             Ok(true) => {
                 let measured = measured(&job, ran);
@@ -147,10 +153,15 @@ impl Attempts {
             // If the commit went through after all, nobody finds the job, and this is refused.
             Err(message) => {
                 let end = End::Outcome(Outcome::Failed(message.into()));
-                let verdict = Verdict::of(descriptor, &job, end);
+                let verdict = self.judge(descriptor, &job, end);
                 self.settle(&job, session, verdict, ran).await;
             }
         }
+    }
+
+    fn judge(&self, descriptor: &JobDescriptor, job: &ClaimedJob, end: End) -> Verdict {
+        let strategy = self.registry.retry_strategy(&job.kind);
+        Verdict::of(&descriptor.options, strategy, job, end)
     }
 
     /// Completes a job in the transaction of its handler. `false` if others have the job now.
@@ -212,14 +223,20 @@ impl Attempts {
         descriptor: &JobDescriptor,
         job: &ClaimedJob,
         session: &Session,
-        home: &Home,
+        own: &Own,
     ) -> End {
         // It was cancelled while it ran before, and its worker died, say.
         if let Some(reason) = &job.cancel_reason {
             return End::Cancelled(reason.clone());
         }
+        self.hooks.tell(|| Event::Started {
+            id: job.key.id,
+            kind: job.kind.clone(),
+            attempt: job.attempt,
+        });
         let cancellation = CancellationToken::new();
         let timeout = descriptor.options.timeout;
+        let home = Home::default();
         let context = Context::new(Inner {
             job_id: job.key.id,
             kind: job.kind.clone(),
@@ -237,11 +254,17 @@ impl Attempts {
         });
         // Decoding is within: a `Deserialize` of the user's may panic, too.
         let handler = panics::catch(async {
+            if let Some(executors) = self.registry.executors(&job.kind) {
+                let executors = Arc::clone(executors);
+                let outcome = self.execute(descriptor, job, context, executors, own);
+                return End::Outcome(outcome.await);
+            }
             if self.registry.is_transactional(&job.kind) {
                 match self.store.begin().await {
                     Ok(work) => home.put(work),
                     Err(error) => return End::NotBegun(Chain(&error).to_string()),
                 }
+                put(own, Some(home));
             }
             End::Outcome(match descriptor.start(&job.payload, context) {
                 Ok(handler) => handler.await,
@@ -280,84 +303,41 @@ impl Attempts {
         }
     }
 
-    /// Lets a cancelled handler clean up. If it comes to a good end, that counts.
-    async fn after_cancel(
+    /// Runs what is around the handler of a kind. It calls the handler, or does not.
+    async fn execute(
         &self,
-        handler: &mut Pin<Box<impl Future<Output = End>>>,
-        cut_off: End,
-    ) -> End {
-        tokio::select! {
-            biased;
-            end = handler => match end {
-                // It failed because it was cancelled, for all we know.
-                End::Outcome(Outcome::Failed(_) | Outcome::Retry(..)) => cut_off,
-                finished => finished,
-            },
-            () = self.drop_now.cancelled() => cut_off,
-            () = tokio::time::sleep(CANCEL_GRACE) => cut_off,
-        }
+        descriptor: &JobDescriptor,
+        job: &ClaimedJob,
+        context: Context,
+        executors: Arc<[Arc<dyn Executor>]>,
+        own: &Own,
+    ) -> Outcome {
+        let is_transactional = self.registry.is_transactional(&job.kind);
+        let handling = Arc::new(Handling {
+            descriptor: *descriptor,
+            payload: job.payload.clone(),
+            context,
+            executors,
+            store: is_transactional.then(|| Arc::clone(&self.store)),
+            last: Mutex::default(),
+        });
+        let outcome = Call::outermost(Arc::clone(&handling)).run().await;
+        put(own, handling.take_last());
+        outcome
     }
+}
 
-    /// Lets the handler of a job that was cancelled come to an end of its own. Whatever that is, the
-    /// job is cancelled.
-    async fn finish_up(
-        &self,
-        handler: &mut Pin<Box<impl Future<Output = End>>>,
-        session: &Session,
-        reason: String,
-    ) -> End {
-        let stopped = async {
-            self.cancel.cancelled().await;
-            tokio::time::sleep(CANCEL_GRACE).await;
-        };
-        tokio::select! {
-            biased;
-            _ = handler => {}
-            () = stopped => {}
-            () = self.drop_now.cancelled() => {}
-            () = session.lost.cancelled() => {}
-            () = tokio::time::sleep(FINISH_UP) => {}
-        }
-        End::Cancelled(reason)
-    }
+/// Where the transaction is in which the job is to be completed, if there is one.
+type Own = Mutex<Option<Home>>;
 
-    /// Waits for the running attempts: for the grace period, then cancelled, then dropped.
-    pub(super) async fn finish(&self, grace: Duration, now: &CancellationToken) {
-        self.running.close();
-        let all_done = self.running.wait();
-        tokio::pin!(all_done);
-        tokio::select! {
-            () = &mut all_done => return,
-            () = tokio::time::sleep(grace) => {
-                warn!(running = self.running(), "the grace period is over; cancelling the rest");
-            }
-            () = now.cancelled() => {
-                warn!(running = self.running(), "told to stop at once; cancelling the rest");
-            }
-        }
-        self.cancel.cancel();
-        tokio::select! {
-            () = &mut all_done => return,
-            () = now.cancelled() => self.drop_now.cancel(),
-            () = tokio::time::sleep(Self::LAST_WAIT) => {}
-        }
-        // A handler that blocks its thread cannot be dropped. Do not wait for it for ever:
-        // its session ends, and another worker takes the job.
-        if tokio::time::timeout(CANCEL_GRACE, all_done).await.is_err() {
-            warn!(
-                running = self.running(),
-                "handlers do not end; leaving them behind"
-            );
-        }
-    }
-
-    /// How long cancelled handlers may take, and their results to find a place in a batch.
-    const LAST_WAIT: Duration = Duration::from_secs(3);
+fn put(own: &Own, home: Option<Home>) {
+    *own.lock().unwrap_or_else(PoisonError::into_inner) = home;
 }
 
 fn measured(job: &ClaimedJob, ran: Duration) -> Measured {
     Measured {
         kind: job.kind.clone(),
+        attempt: job.attempt,
         waited: job.waited,
         ran,
     }

@@ -32,6 +32,7 @@ const LAST_FLUSH: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub(super) struct Measured {
     pub(super) kind: String,
+    pub(super) attempt: u16,
     /// From when the job was due until it was claimed.
     pub(super) waited: Duration,
     /// How long the handler took.

@@ -18,8 +18,8 @@ use crate::outcome::Cause;
 
 /// A panic of a handler.
 #[derive(Debug)]
-pub(super) struct Caught {
-    pub(super) message: String,
+pub(crate) struct Caught {
+    pub(crate) message: String,
     pub(super) backtrace: Option<String>,
 }
 
@@ -56,7 +56,7 @@ pub(super) fn install_hook() {
 }
 
 /// Runs a future, and turns a panic in it into an error.
-pub(super) async fn catch<T>(work: impl Future<Output = T>) -> Result<T, Caught> {
+pub(crate) async fn catch<T>(work: impl Future<Output = T>) -> Result<T, Caught> {
     let scoped = async {
         // The future is not polled again after a panic, so nobody sees what it left behind.
         let result = AssertUnwindSafe(work).catch_unwind().await;

@@ -4,6 +4,7 @@
 //! slot under a limit. If the store refuses, the batch is tried again until it is written: forgetting it would run the jobs once more. The
 //! queue of results is bounded, so a store that is away holds up the worker, not the memory.
 
+mod told;
 mod unwritten;
 
 use std::{
@@ -26,6 +27,7 @@ use super::{
 use crate::{
     config::WorkerConfig,
     error::Chain,
+    hook::Hooks,
     store::{ClaimKey, SessionId, Settlement, Store},
 };
 use unwritten::Unwritten;
@@ -51,6 +53,7 @@ pub(super) struct Settler {
     report: Arc<Mutex<Report>>,
     minutes: Minutes,
     wakeups: Wakeups,
+    hooks: Hooks,
     finish: CancellationToken,
 }
 
@@ -103,6 +106,7 @@ impl Settler {
         config: &WorkerConfig,
         minutes: Minutes,
         wakeups: Wakeups,
+        hooks: Hooks,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         // Room for the batch that is written, and for the next.
         let (sender, receiver) = mpsc::channel(config.settle_batch * 2);
@@ -112,6 +116,7 @@ impl Settler {
             report: Arc::default(),
             minutes: minutes.clone(),
             wakeups: wakeups.clone(),
+            hooks: hooks.clone(),
             finish: CancellationToken::new(),
         };
         let writer = Writer {
@@ -121,6 +126,7 @@ impl Settler {
             report: Arc::clone(&settler.report),
             minutes,
             wakeups,
+            hooks,
             finish: settler.finish.clone(),
             batch: config.settle_batch,
             delay: config.settle_delay,
@@ -154,6 +160,7 @@ impl Settler {
         self.minutes
             .count(session.id, [(completed, measured)].into_iter());
         self.count(completed);
+        told::tell(&self.hooks, key.id, completed, None, measured);
         if is_limited {
             self.wakeups.freed();
         }
@@ -215,6 +222,7 @@ struct Writer {
     report: Arc<Mutex<Report>>,
     minutes: Minutes,
     wakeups: Wakeups,
+    hooks: Hooks,
     finish: CancellationToken,
     batch: usize,
     delay: Duration,
@@ -367,6 +375,9 @@ impl Writer {
         let written = attempts().filter(|(settlement, _)| !is_refused(settlement));
         let written = written.map(|(_, (settled, measured))| (*settled, measured));
         self.minutes.count(session, written.clone());
+        if !self.hooks.is_none() {
+            self.tell(settlements, settled, refused);
+        }
         let mut report = lock(&self.report);
         written.for_each(|(settled, _)| report.count(settled));
         for (settlement, _) in attempts().filter(|(settlement, _)| is_refused(settlement)) {

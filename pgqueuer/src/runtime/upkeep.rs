@@ -15,6 +15,7 @@ use super::{
 use crate::{
     config::WorkerConfig,
     error::{Chain, Error, Result},
+    hook::{Event, Hooks},
     store::{JobState, Store},
 };
 
@@ -49,11 +50,12 @@ pub(super) async fn run(
     sessions: Sessions,
     wakeups: Wakeups,
     config: WorkerConfig,
+    hooks: Hooks,
     stop: CancellationToken,
 ) {
     let promoting = promote(&*store, wakeups, &stop);
     let rescue_every = RESCUE_EVERY.min(config.lease / 3);
-    let rescuing = every(rescue_every, &stop, || rescue(&*store, &sessions));
+    let rescuing = every(rescue_every, &stop, || rescue(&*store, &sessions, &hooks));
     let requeuing = look_for_the_lost(&*store, &stop);
     let forgetting = every(FORGET_EVERY, &stop, || forget(&*store));
     let tending = async {
@@ -127,7 +129,7 @@ where
     }
 }
 
-async fn rescue(store: &dyn Store, sessions: &Sessions) -> Result<()> {
+async fn rescue(store: &dyn Store, sessions: &Sessions, hooks: &Hooks) -> Result<()> {
     if !sessions.may_judge_others() {
         return Ok(());
     }
@@ -140,6 +142,11 @@ async fn rescue(store: &dyn Store, sessions: &Sessions) -> Result<()> {
             error!(job.id = %crash.id, job.kind = crash.kind, session = %crash.session,
                 state = %crash.state, "a job of a dead worker has no attempts left");
         }
+        hooks.tell(|| Event::Rescued {
+            id: crash.id,
+            kind: crash.kind,
+            state: crash.state,
+        });
     }
     Ok(())
 }

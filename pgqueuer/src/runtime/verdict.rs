@@ -1,6 +1,9 @@
 //! What becomes of a job when an attempt has ended.
 
-use std::time::Duration;
+use std::{
+    panic::{self, AssertUnwindSafe},
+    time::Duration,
+};
 
 use tracing::{debug, info, warn};
 
@@ -8,7 +11,7 @@ use super::settler::Settled;
 use crate::{
     options::{JobOptions, OnFailure},
     outcome::{Cause, Outcome, Returned},
-    registry::JobDescriptor,
+    retry::RetryStrategy,
     store::{Attempted, ClaimedJob, Disposition, Ending, Failure, FailureReason},
     telemetry,
 };
@@ -56,16 +59,25 @@ impl Verdict {
         }
     }
 
-    /// Judges by the options of the kind.
-    pub(super) fn of(descriptor: &JobDescriptor, job: &ClaimedJob, end: End) -> Self {
-        judge(descriptor, job, end)
+    /// Judges by the options of the kind, and by its strategy, if it has one.
+    pub(super) fn of(
+        options: &JobOptions,
+        strategy: Option<&dyn RetryStrategy>,
+        job: &ClaimedJob,
+        end: End,
+    ) -> Self {
+        judge(options, strategy, job, end)
     }
 }
 
-fn judge(descriptor: &JobDescriptor, job: &ClaimedJob, end: End) -> Verdict {
-    let options = &descriptor.options;
-    let backoff = || options.backoff.delay(job.attempt);
-    let (cause, wait) = match end {
+fn judge(
+    options: &JobOptions,
+    strategy: Option<&dyn RetryStrategy>,
+    job: &ClaimedJob,
+    end: End,
+) -> Verdict {
+    let is_last = job.attempt >= options.max_attempts;
+    let (cause, asked_for) = match end {
         End::Outcome(outcome) => {
             telemetry::record_outcome(&tracing::Span::current(), &outcome);
             match outcome {
@@ -85,8 +97,8 @@ fn judge(descriptor: &JobDescriptor, job: &ClaimedJob, end: End) -> Verdict {
                     warn!(error = cause.message(), "held");
                     return held(cause.into_failure(job.attempt));
                 }
-                Outcome::Failed(cause) => (cause, backoff()),
-                Outcome::Retry(after, cause) => (cause, after),
+                Outcome::Failed(cause) => (cause, None),
+                Outcome::Retry(after, cause) => (cause, Some(after)),
             }
         }
         End::Cancelled(message) => {
@@ -111,10 +123,34 @@ fn judge(descriptor: &JobDescriptor, job: &ClaimedJob, end: End) -> Verdict {
         }
         End::TimedOut => {
             let timeout = options.timeout.unwrap_or_default();
-            (Cause::timeout(timeout), backoff())
+            (Cause::timeout(timeout), None)
         }
     };
+    let wait = match asked_for {
+        _ if is_last => None,
+        Some(wait) => Some(wait),
+        None => wait(options, strategy, &cause, job.attempt),
+    };
     failed(options, job, cause, wait)
+}
+
+/// How long a job waits until it is tried again; `None` if it is not.
+fn wait(
+    options: &JobOptions,
+    strategy: Option<&dyn RetryStrategy>,
+    cause: &Cause,
+    attempt: u16,
+) -> Option<Duration> {
+    let backoff = || options.backoff.delay(attempt);
+    let Some(strategy) = strategy else {
+        return Some(backoff());
+    };
+    // It is the user's, and nothing of ours is in it that a panic could leave half done.
+    let asked = panic::catch_unwind(AssertUnwindSafe(|| strategy.wait(cause, attempt)));
+    asked.unwrap_or_else(|_| {
+        warn!("the strategy for retries panicked; the backoff of the kind counts");
+        Some(backoff())
+    })
 }
 
 fn completed(options: &JobOptions, job: &ClaimedJob, returned: Returned) -> Verdict {
@@ -141,10 +177,10 @@ fn cancelled(options: &JobOptions, job: &ClaimedJob, cause: Cause) -> Verdict {
     )
 }
 
-fn failed(options: &JobOptions, job: &ClaimedJob, cause: Cause, wait: Duration) -> Verdict {
+fn failed(options: &JobOptions, job: &ClaimedJob, cause: Cause, wait: Option<Duration>) -> Verdict {
     let error = cause.message().to_owned();
     let failure = cause.into_failure(job.attempt);
-    if job.attempt < options.max_attempts {
+    if let Some(wait) = wait {
         warn!(error, retry_in = ?wait, "failed");
         return Verdict {
             settled: Settled::Retried,

@@ -14,3 +14,4 @@ mod ringing;
 mod schedule_function;
 mod starting;
 mod statements;
+mod wrapped_transactions;

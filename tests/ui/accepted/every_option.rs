@@ -70,6 +70,16 @@ async fn of_each(user: u64, rest: f64) {
     let _ = (user, rest);
 }
 
+#[job(backoff = ["1s", "1m 30s"], executor = around)]
+async fn wrapped() {}
+
+async fn around(mut call: pgqueuer::Call) -> pgqueuer::Outcome {
+    call.run().await
+}
+
+#[job(retry = Backoff { jitter: 0.0, ..Backoff::DEFAULT }, executor = std::sync::Arc::new(around))]
+async fn by_strategy() {}
+
 #[job(unique)]
 async fn once(first: Option<u8>, second: String) {
     let _ = (first, second);
@@ -165,6 +175,15 @@ fn main() {
     assert_eq!(Once::OPTIONS.unique, Some(UniqueFor::Unfinished));
     assert_eq!(Once::UNIQUE_BY, ["first", "second"]);
     assert_eq!(once.unique_key().unwrap().unwrap(), r#"[null, "a"]"#);
+    let cause = pgqueuer::Cause::new("no");
+    let listed = Wrapped::retry_strategy().unwrap();
+    let waits = [1, 2, 3].map(|attempt| listed.wait(&cause, attempt).unwrap().as_secs());
+    assert_eq!(waits, [1, 90, 90]);
+    assert_eq!(Wrapped::OPTIONS.backoff, Backoff::DEFAULT);
+    assert!(Wrapped::executor().is_some() && ByStrategy::executor().is_some());
+    let by_strategy = ByStrategy::retry_strategy().unwrap();
+    assert_eq!(by_strategy.wait(&cause, 2), Some(Duration::from_secs(10)));
+    assert!(Nothing::executor().is_none() && Nothing::retry_strategy().is_none());
     assert_eq!(Nothing {}.unique_key().unwrap(), None);
     assert_eq!(Nothing {}.limit_key().unwrap(), None);
     assert_eq!(

@@ -49,13 +49,15 @@ const ON_SQLX: [&str; 6] = [
     "tx.rs",
 ];
 
-/// Where tasks may be spawned: what nobody owns, nobody stops. A lookout ends with its store.
-const ON_SPAWN: [&str; 6] = [
+/// Where tasks may be spawned: what nobody owns, nobody stops. A lookout ends with its store,
+/// the task of a hook when there is nothing to tell, that of who waits some time after the last.
+const ON_SPAWN: [&str; 7] = [
     "runtime.rs",
     "runtime/",
     "waiting.rs",
     "waiting/",
     "blocking.rs",
+    "hook/ear.rs",
     "postgres/lookout.rs",
 ];
 
