@@ -151,6 +151,22 @@ impl JobDescriptor {
         needed.filter(|it| *it != Requirement::of_transaction() && !resources.contains(it))
     }
 
+    /// The executor of its own, made anew.
+    #[cfg(feature = "testing")]
+    pub(crate) fn own_executor(&self) -> Option<Arc<dyn Executor>> {
+        (self.executor)()
+    }
+
+    /// The same as [`missing`](Self::missing), with what its own executor needs.
+    #[cfg(feature = "testing")]
+    pub(crate) fn missing_in_all(&self, resources: &Resources) -> Vec<Requirement> {
+        let of_executor = self.own_executor().map(|it| it.requirements());
+        let of_executor = of_executor.into_iter().flatten();
+        self.missing(resources)
+            .chain(of_executor.filter(|it| !resources.contains(it)))
+            .collect()
+    }
+
     /// Whether its handler takes a transaction.
     pub(crate) fn takes_transaction(&self) -> bool {
         (self.requirements)().contains(&Requirement::of_transaction())

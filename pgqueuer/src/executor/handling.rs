@@ -36,6 +36,24 @@ pub(crate) struct Handling {
 }
 
 impl Handling {
+    /// An attempt without a store.
+    #[cfg(feature = "testing")]
+    pub(crate) fn alone(
+        descriptor: JobDescriptor,
+        payload: Payload,
+        context: Context,
+        executor: Arc<dyn Executor>,
+    ) -> Self {
+        Self {
+            descriptor,
+            payload,
+            context,
+            executors: Arc::new([executor]),
+            store: None,
+            last: Mutex::default(),
+        }
+    }
+
     pub(super) fn context(&self) -> &Context {
         &self.context
     }

@@ -1,6 +1,6 @@
 //! One attempt by itself, without a store or a worker: for the kit for testing.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use super::{
     attempt::{CANCEL_GRACE, sleep_for},
@@ -8,12 +8,14 @@ use super::{
 };
 use crate::{
     context::{Context, Inner},
+    executor::{Call, Handling},
     outcome::{Cause, Outcome},
     payload::Payload,
     registry::JobDescriptor,
 };
 
-/// Decodes, runs and says how it ended, as an attempt of a worker does: a panic is caught, and a handler
+/// Decodes, runs (within the executor of the kind, if it has one) and says how it ended, as an attempt of a
+/// worker does: a panic is caught, and a handler
 /// that takes longer than its timeout is cancelled.
 pub(crate) async fn run_alone(job: &JobDescriptor, payload: &Payload, mut about: Inner) -> Outcome {
     panics::install_hook();
@@ -22,6 +24,10 @@ pub(crate) async fn run_alone(job: &JobDescriptor, payload: &Payload, mut about:
     let cancellation = about.cancellation.clone();
     let context = Context::new(about);
     let handler = panics::catch(async {
+        if let Some(executor) = job.own_executor() {
+            let handling = Handling::alone(*job, payload.clone(), context, executor);
+            return Call::outermost(Arc::new(handling)).run().await;
+        }
         match job.start(payload, context) {
             Ok(handler) => handler.await,
             Err(outcome) => outcome,

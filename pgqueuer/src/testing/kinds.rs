@@ -118,7 +118,8 @@ fn problem(
     has_transactions: bool,
 ) -> Option<String> {
     let missing: Vec<String> = job
-        .missing(&setup.resources)
+        .missing_in_all(&setup.resources)
+        .into_iter()
         .map(|it| format!("`State<{}>`", it.type_name()))
         .collect();
     if !missing.is_empty() {

@@ -147,7 +147,8 @@ impl<J: Job> Run<J> {
             )));
         }
         let missing: Vec<String> = descriptor
-            .missing(&self.resources)
+            .missing_in_all(&self.resources)
+            .into_iter()
             .map(|it| format!("`State<{}>`", it.type_name()))
             .collect();
         if missing.is_empty() {

@@ -212,3 +212,26 @@ async fn the_handler_enqueues_to_the_queue_of_the_test(queue: TestQueue) {
     assert!(outcome.is_completed());
     assert_enqueued!(queue, KitPanic {});
 }
+
+async fn twice(mut call: pgqueuer::Call) -> Outcome {
+    call.state::<Notes>().unwrap().note("around");
+    call.run().await;
+    call.run().await
+}
+
+#[job(executor = twice)]
+async fn kit_within(notes: State<Notes>) -> Result<u8, String> {
+    notes.note("within");
+    Ok(7)
+}
+
+#[tokio::test]
+async fn the_executor_of_the_kind_is_around_it() {
+    let queue = TestQueue::in_memory();
+    let notes = queue.state(Notes::default());
+    let outcome = queue.run(KitWithin {}).await.unwrap();
+    assert_eq!(outcome.result(), Ok(7_u8));
+    assert_eq!(notes.lines(), ["around", "within", "within"]);
+    let refused = testing::run(KitWithin {}).await.unwrap_err();
+    assert!(refused.to_string().contains("takes `State<"), "{refused}");
+}

@@ -232,9 +232,15 @@ async fn are_told_of_what_is_rescued(pgq: &PgQueuer) {
     support::expire(store, dead).await;
     let worker = worker(&pgq, &Journal::default()).lease(Duration::from_secs(3));
     let running = Running::start(worker.register::<Hooked>());
-    let is_ended = |it: &Event| matches!(it, Event::Ended { .. });
-    eventually("the job is run again", async || {
-        notes.0.lock().unwrap().iter().any(is_ended).then_some(())
+    let is_of_job = |it: &&Event| {
+        matches!(
+            it,
+            Event::Rescued { .. } | Event::Started { .. } | Event::Ended { .. }
+        )
+    };
+    eventually("the job is rescued, and run again", async || {
+        let told = notes.0.lock().unwrap();
+        (told.iter().filter(is_of_job).count() >= 3).then_some(())
     })
     .await;
     running.stop().await;

@@ -1,9 +1,10 @@
 //! Whether a job is tried again, and when, as its kind has it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use pgqueuer::{
-    Backoff, Cause, ErrorKind, FailureReason, Job, JobId, PgQueuer, Retry, job,
+    Backoff, Cause, Context, ErrorKind, FailureReason, HandlerFuture, Job, JobId, PgQueuer, Retry,
+    RetryStrategy, job,
     store::{JobRecord, JobState},
 };
 
@@ -178,11 +179,37 @@ async fn go_by_the_backoff_when_the_strategy_panics(pgq: &PgQueuer) {
     assert_eq!(record.failures[0].message, "broken strategy");
 }
 
-#[job(retry = Vec::new())]
-async fn no_waits() {}
+/// By hand, so that it is not linked: other tests run all jobs that are.
+macro_rules! refused {
+    ($name:ident, $kind:literal, $strategy:expr) => {
+        #[derive(serde::Serialize, serde::Deserialize)]
+        struct $name {}
 
-#[job(retry = Backoff { factor: 0.0, ..Backoff::DEFAULT })]
-async fn shrinking() {}
+        impl Job for $name {
+            type Output = ();
+
+            const KIND: &'static str = $kind;
+
+            fn retry_strategy() -> Option<Arc<dyn RetryStrategy>> {
+                Some(Arc::new($strategy))
+            }
+
+            fn run(self, _: Context) -> pgqueuer::Result<HandlerFuture> {
+                unreachable!("it is refused")
+            }
+        }
+    };
+}
+
+refused!(NoWaits, "no_waits", Vec::new());
+refused!(
+    Shrinking,
+    "shrinking",
+    Backoff {
+        factor: 0.0,
+        ..Backoff::DEFAULT
+    }
+);
 
 async fn are_refused_without_a_wait(pgq: &PgQueuer) {
     let refused = |worker: pgqueuer::WorkerBuilder| worker.build().unwrap_err();
