@@ -50,6 +50,7 @@ fn a_job_is_its_function_an_impl_a_struct_and_a_registration() {
         #[automatically_derived]
         #[allow(deprecated, clippy::needless_update)]
         impl ::pgqueuer::__private::Job for SendWelcome {
+            type Output = <Result<(), MailError> as ::pgqueuer::__private::IntoOutcome>::Output;
             const KIND: &'static ::core::primitive::str = "send_welcome";
             const OPTIONS: ::pgqueuer::__private::JobOptions = ::pgqueuer::__private::JobOptions {
                 queue: "mail",
