@@ -21,7 +21,7 @@ const MAX_BACKTRACE_BYTES: usize = 16 * 1024;
 /// assert_eq!(cause.reason(), FailureReason::Error);
 /// assert_eq!(cause.message(), "the mail server is away");
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Cause(Box<Failure>);
 
 impl Cause {
@@ -107,6 +107,16 @@ impl<T: Into<String>> From<T> for Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.message())
+    }
+}
+
+// Without the backtrace, which is long, and the attempt, which is not known yet.
+impl fmt::Debug for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cause")
+            .field("reason", &self.0.reason)
+            .field("message", &self.0.message)
+            .finish_non_exhaustive()
     }
 }
 

@@ -130,7 +130,7 @@ impl Settler {
             finish: settler.finish.clone(),
             batch: config.settle_batch,
             delay: config.settle_delay,
-            last_write: Instant::now(),
+            last_write: None,
         };
         (settler, writer.run())
     }
@@ -226,7 +226,7 @@ struct Writer {
     finish: CancellationToken,
     batch: usize,
     delay: Duration,
-    last_write: Instant,
+    last_write: Option<Instant>,
 }
 
 impl Writer {
@@ -242,7 +242,7 @@ impl Writer {
         let mut results = Vec::with_capacity(self.batch);
         while self.fill(&mut results, &finish).await {
             let written = results.len();
-            self.last_write = Instant::now();
+            self.last_write = Some(Instant::now());
             self.write(&mut results, &finish).await;
             self.unwritten.subtract(written);
         }
@@ -264,7 +264,9 @@ impl Writer {
         }
         // Since the last write, not since the first result: where there are few, they do not wait, and
         // where there are many, the writes come no closer.
-        let full = tokio::time::sleep_until(self.last_write + self.delay);
+        let now = Instant::now();
+        let full = self.last_write.map_or(now, |it| it + self.delay);
+        let full = tokio::time::sleep_until(full);
         tokio::pin!(full);
         let mut seen = 0;
         while results.len() < self.batch {

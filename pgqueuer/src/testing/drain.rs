@@ -7,8 +7,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{TestQueue, kinds::Kinds};
 use crate::{
     enqueue::IntoDelay,
-    error::{Error, ErrorKind, Result},
+    error::{BoxError, Error, ErrorKind, Result},
     handle::PgQueuer,
+    hook::Event,
     job::JobId,
     runtime::Report,
     store::{JobFilter, JobRecord, JobState},
@@ -119,6 +120,9 @@ impl TestQueue {
             .worker()
             .exactly(kinds.jobs.clone(), &setup.resources)
             .concurrency(setup.concurrency)
+            // Else the clock would move on while results wait for each other.
+            .configure(|it| it.settle_delay = Duration::ZERO)
+            .hook(tell_what_failed)
             .build()?;
         let report = tokio::select! {
             drained = worker.drain() => drained?,
@@ -128,6 +132,32 @@ impl TestQueue {
         refuse_unable(self, kinds).await?;
         Ok(report)
     }
+}
+
+/// So that a test which fails shows why: its runner shows what it has printed.
+async fn tell_what_failed(event: Event) -> Result<(), BoxError> {
+    let (id, kind, attempt, failure) = match event {
+        Event::Held {
+            id,
+            kind,
+            attempt,
+            failure,
+            ..
+        } => (id, kind, attempt, failure),
+        Event::Ended {
+            id,
+            kind,
+            attempt,
+            failure: Some(failure),
+            ..
+        } => (id, kind, attempt, failure),
+        _ => return Ok(()),
+    };
+    eprintln!(
+        "job {id} (`{kind}`), attempt {attempt}: {}",
+        failure.message
+    );
+    Ok(())
 }
 
 /// When something is due next: a job, or the slot of a schedule. What is due already is not asked for.

@@ -155,7 +155,8 @@ impl<J: Job> Run<J> {
             return Ok(());
         }
         Err(Error::config(format!(
-            "job `{kind}` takes {}; give that with `.state(…)`",
+            "job `{kind}` takes {}; give that with `.state(…)`, or run it with `queue.run(…)`, which has what \
+             was given to the queue, and the queue",
             missing.join(" and ")
         )))
     }

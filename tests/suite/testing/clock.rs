@@ -280,3 +280,17 @@ async fn what_is_enqueued_meanwhile_runs_at_its_time(queue: TestQueue) {
     let left = queue.list_jobs(&JobFilter::all(), None, 10).await.unwrap();
     assert_eq!(left, []);
 }
+
+#[pgqueuer::test]
+async fn the_clock_shows_exactly_what_it_was_moved_on(queue: TestQueue) {
+    queue.state(Notes::default());
+    let began = queue.now().await.unwrap();
+    FailsTwice {}.enqueue(&queue).await.unwrap();
+
+    // The sum of the waits.
+    let report = queue.advance("40s").await.unwrap();
+
+    assert_eq!((report.retried, report.completed), (2, 1));
+    let passed = queue.now().await.unwrap() - began;
+    assert_eq!(passed, TimeDelta::seconds(40));
+}

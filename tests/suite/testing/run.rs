@@ -184,7 +184,8 @@ async fn what_cannot_run_at_all_is_an_error() {
     assert_eq!(missing.kind(), ErrorKind::Config);
     assert_eq!(
         missing.to_string(),
-        "job `kit_look_around` takes `State<suite::testing::Notes>`; give that with `.state(…)`"
+        "job `kit_look_around` takes `State<suite::testing::Notes>`; give that with `.state(…)`, or \
+         run it with `queue.run(…)`, which has what was given to the queue, and the queue"
     );
     assert!(
         testing::run(KitLookAround {})
