@@ -1,5 +1,7 @@
 //! Who is told what happens, and harms nobody.
 
+mod elsewhere;
+
 use std::{
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -14,17 +16,13 @@ use super::{
     super::{postgres_only, runtime_cases},
     Journal, Running, drain, worker,
 };
-use crate::{
-    backend::Database,
-    support::{self, eventually},
-};
+use crate::backend::Database;
 
 runtime_cases! {
     are_told_of_a_job_in_order,
     are_told_how_attempts_end,
     are_told_of_what_is_held,
     are_told_of_what_is_given_back,
-    are_told_of_what_is_rescued,
     are_told_of_jobs_that_are_new,
     are_told_what_their_handle_does,
     are_told_what_their_worker_does,
@@ -222,38 +220,6 @@ async fn are_told_of_what_is_given_back(pgq: &PgQueuer) {
         panic!("{events:#?}");
     };
     assert_eq!(*how, Ended::GivenBack);
-}
-
-async fn are_told_of_what_is_rescued(pgq: &PgQueuer) {
-    let (pgq, notes) = with_notes(pgq);
-    let store = &**pgq.store();
-    let dead = support::open_session(store).await;
-    let job = support::running_job(store, dead, "hooked").await;
-    support::expire(store, dead).await;
-    let worker = worker(&pgq, &Journal::default()).lease(Duration::from_secs(3));
-    let running = Running::start(worker.register::<Hooked>());
-    let is_of_job = |it: &&Event| {
-        matches!(
-            it,
-            Event::Rescued { .. } | Event::Started { .. } | Event::Ended { .. }
-        )
-    };
-    eventually("the job is rescued, and run again", async || {
-        let told = notes.0.lock().unwrap();
-        (told.iter().filter(is_of_job).count() >= 3).then_some(())
-    })
-    .await;
-    running.stop().await;
-
-    let rescued = Event::Rescued {
-        id: job.key.id,
-        kind: "hooked".to_owned(),
-        state: JobState::Available,
-    };
-    let events = notes.of_jobs();
-    assert_eq!(events.len(), 3, "{events:#?}");
-    // It may have begun before this was told.
-    assert!(events[..2].contains(&rescued), "{events:#?}");
 }
 
 #[job(unique)]

@@ -8,7 +8,7 @@ use pgqueuer::{
 };
 
 use super::super::store_cases;
-use crate::support::{again, claim, completed, open_session, record, running_job, settle};
+use crate::support::{self, claim, completed, open_session, record, running_job, settle};
 
 store_cases! {
     show_how_far_a_running_job_is,
@@ -57,11 +57,18 @@ async fn forget_how_far_a_job_was_when_it_runs_again(store: &dyn Store) {
         .note_progress(session, std::slice::from_ref(&half))
         .await
         .unwrap();
-    settle(store, session, &[again(&claimed, Duration::ZERO)]).await;
+    settle(store, session, &[support::again(&claimed, Duration::ZERO)]).await;
     assert_eq!(record(store, claimed.key.id).await.progress, None);
-    assert_eq!(claim(store, session, &["mail"], 1).await.len(), 1);
+    let again = claim(store, session, &["mail"], 1).await;
     assert_eq!(record(store, claimed.key.id).await.progress, None);
-    // Of a claim that is over, nothing is noted.
+    // Of a claim that is over, nothing is noted, nor does it hide what the present one says.
+    let begun = ProgressToNote {
+        key: again[0].key,
+        fraction: 0.1,
+        note: "begun".to_owned(),
+    };
+    store.note_progress(session, &[begun]).await.unwrap();
     store.note_progress(session, &[half]).await.unwrap();
-    assert_eq!(record(store, claimed.key.id).await.progress, None);
+    let progress = record(store, claimed.key.id).await.progress;
+    assert_eq!(progress.unwrap().note, "begun");
 }
