@@ -236,7 +236,7 @@ async fn pickups(pgq: &PgQueuer) -> Result<(f64, f64)> {
     for n in 0..500 {
         let id = Numbered::<0> { n }.enqueue(pgq).await?;
         if n == 0 {
-            first = id.as_i64();
+            first = id.id().as_i64();
         }
         tokio::time::sleep(Duration::from_millis(5 + n * 7919 % 16)).await;
     }
