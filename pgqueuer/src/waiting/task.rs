@@ -134,7 +134,12 @@ impl Task {
     async fn work(&mut self, look: Look) -> Result<()> {
         // In this order, so that no end is missed: what is not told from here on is seen.
         self.listen().await;
-        self.say().await?;
+        if let Err(error) = self.say().await {
+            // Nobody will tell: it may not be allowed to write. Looking is enough to go on.
+            debug!(error = %Chain(&error), "failed to say that somebody waits; polling");
+            self.said_at = None;
+            self.pause = self.pause.min(POLL_EVERY);
+        }
         let is_due = Instant::now() >= self.next_look;
         let ids = {
             let mut waiters = self.shared.waiters();
@@ -151,9 +156,10 @@ impl Task {
             self.shared.waiters().tell(ends);
         }
         if is_due {
-            let longest = match self.listening {
-                Some(_) => LOOK_EVERY,
-                None => POLL_EVERY,
+            let is_told = self.listening.is_some() && self.said_at.is_some();
+            let longest = match is_told {
+                true => LOOK_EVERY,
+                false => POLL_EVERY,
             };
             self.next_look = Instant::now() + spread(self.pause);
             self.pause = longest.min(self.pause * 2);

@@ -14,4 +14,5 @@ mod ringing;
 mod schedule_function;
 mod starting;
 mod statements;
+mod waiting;
 mod wrapped_transactions;

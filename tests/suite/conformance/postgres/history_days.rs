@@ -293,7 +293,11 @@ async fn do_not_wait_for_those_who_read_for_long(database: &Database) {
 const GRANTS: &str = include_str!("../../../../docs/worker-role.sql");
 
 /// A queue that is used by a role with these rights.
-async fn with_role(database: &Database, grants: &str, case: impl AsyncFnOnce(&PgQueuer)) {
+pub(super) async fn with_role(
+    database: &Database,
+    grants: &str,
+    case: impl AsyncFnOnce(&PgQueuer),
+) {
     // It goes through an option of the connection, which has no quotes.
     let name = database.schema.as_str();
     let plain = name
