@@ -240,15 +240,13 @@ async fn make_no_job_of_missed_slots(pgq: &PgQueuer) {
 async fn tell_the_handler_its_slot(pgq: &PgQueuer) {
     let journal = Journal::default();
     publish::<EveryNight>(pgq).await;
-    let missed = EveryNight::SCHEDULE.unwrap();
-    let missed = missed.next_after(pgq.now().await.unwrap() - TimeDelta::hours(25));
-    let mut missed = missed.unwrap().unwrap();
-    if missed + TimeDelta::hours(23) < pgq.now().await.unwrap() {
-        missed = EveryNight::SCHEDULE
-            .unwrap()
-            .next_after(missed)
-            .unwrap()
-            .unwrap();
+    let schedule = EveryNight::SCHEDULE.unwrap();
+    let slot_after = |time| schedule.next_after(time).unwrap().unwrap();
+    // The last one: a day has 25 hours at most.
+    let now = pgq.now().await.unwrap();
+    let mut missed = slot_after(now - TimeDelta::hours(25));
+    if slot_after(missed) <= now {
+        missed = slot_after(missed);
     }
     miss(pgq, "every_night", missed).await;
 
