@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use foldhash::HashSet;
 use sqlx::postgres::PgNotification;
 
 use super::{PostgresStore, failure::failed_to, key_columns, listener::Listener, rows};
@@ -86,8 +87,8 @@ impl PostgresStore {
                 .fetch_all(lent.connection())
                 .await
                 .map_err(&failed)?;
-            let is_there = |id| before.iter().any(|it| it.id == id);
-            ends.retain(|it| it.became.is_some() || !is_there(it.id));
+            let found: HashSet<JobId> = before.iter().map(|it| it.id).collect();
+            ends.retain(|it| it.became.is_some() || !found.contains(&it.id));
             ends.extend(before);
         }
         lent.give_back().await.map_err(&failed)?;
