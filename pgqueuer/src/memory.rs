@@ -10,6 +10,7 @@ mod clock;
 mod limits;
 mod minutes;
 mod operate;
+mod operations;
 mod schedules;
 mod settle;
 mod state;

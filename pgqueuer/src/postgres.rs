@@ -19,6 +19,7 @@ mod listener;
 mod lookout;
 mod migrate;
 mod operate;
+mod operations;
 mod place;
 mod purpose;
 mod route;

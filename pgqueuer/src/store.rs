@@ -23,6 +23,7 @@
 
 mod filter;
 mod minutes;
+mod operations;
 mod records;
 mod schedules;
 mod types;
@@ -30,6 +31,7 @@ mod types;
 pub use crate::outcome::{Failure, FailureReason};
 pub use filter::{Cancelled, JobFilter, Requeue, Requeued, Step};
 pub use minutes::{MinuteRecord, MinuteToAdd, Tally, Tended};
+pub use operations::Operations;
 pub use records::{Became, Counts, JobEnd, JobRecord, JobState, KindRecord, Progress};
 pub use schedules::{
     DueSchedule, DueSchedules, ScheduleRecord, ScheduleToChange, ScheduleToMake, ScheduledJob,
@@ -49,7 +51,7 @@ use chrono::{DateTime, Utc};
 use crate::{
     error::Result,
     job::JobId,
-    limits::{LimitRecord, Limits, Scope, SetLimit},
+    limits::{Limits, Scope},
     schedule::Schedule,
     unique::{Enqueued, Unique},
 };
@@ -60,7 +62,7 @@ use crate::{
 /// Public so that it can be read and tested; not a stable API, and not meant to be
 /// implemented outside this crate.
 #[async_trait]
-pub trait Store: fmt::Debug + Send + Sync {
+pub trait Store: Operations + fmt::Debug + Send + Sync {
     /// Creates the schema, or brings an older one up to date. Safe to call at once from
     /// many processes. Returns the versions that were applied.
     async fn install(&self) -> Result<Vec<i32>>;
@@ -172,22 +174,9 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Publishes what a worker knows of its kinds, for tools without the types.
     async fn publish_kinds(&self, kinds: &[KindRecord]) -> Result<()>;
 
-    /// The kinds that workers have published, by name.
-    async fn list_kinds(&self) -> Result<Vec<KindRecord>>;
-
     /// Publishes the limits that the code has. What was set stays. Returns whether that changed
     /// anything.
     async fn publish_limits(&self, limits: &[(Scope, Limits)]) -> Result<bool>;
-
-    /// Sets limits instead of what the code says, besides those that were set before; `None` lets
-    /// the code's hold again. [Adopts](Self::adopt).
-    async fn set_limits(&self, scope: &Scope, limits: Option<&[SetLimit]>) -> Result<()>;
-
-    /// Pauses, or lets go on. Returns whether that changed anything.
-    async fn set_paused(&self, scope: &Scope, is_paused: bool) -> Result<bool>;
-
-    /// What is limited or paused.
-    async fn list_limits(&self) -> Result<Vec<LimitRecord>>;
 
     /// Brings jobs under limits that are older than these: those that run already are counted
     /// in, and those that wait get the key that they lack. Returns how many there were.
@@ -205,32 +194,12 @@ pub trait Store: fmt::Debug + Send + Sync {
         schedules: &[(String, Schedule)],
     ) -> Result<Vec<(String, String)>>;
 
-    /// The schedules, by name.
-    async fn list_schedules(&self) -> Result<Vec<ScheduleRecord>>;
-
     /// The schedules of these kinds that are due; of those in the code only the `declared`.
     async fn due_schedules(&self, kinds: &[&str], declared: &[&str]) -> Result<DueSchedules>;
 
     /// Carries out ticks: enqueues the job of a slot and moves the schedule on, both or neither.
     /// Passes by those that another worker was faster with. Returns the slots that were dealt with.
     async fn tick(&self, ticks: &[TickToMake]) -> Result<Vec<Ticked>>;
-
-    /// Makes a schedule. `false` if there is one of this name.
-    async fn create_schedule(&self, schedule: &ScheduleToMake) -> Result<bool>;
-
-    /// Changes a schedule by hand. `false` if there is none of this name, of the kind of the new job,
-    /// or in the code.
-    async fn change_schedule(&self, name: &str, change: &ScheduleToChange) -> Result<bool>;
-
-    /// Pauses a schedule, or lets it go on with the slots that come. Returns whether that changed
-    /// anything; `None` if there is none.
-    async fn pause_schedule(&self, name: &str, is_paused: bool) -> Result<Option<bool>>;
-
-    /// Enqueues the job of a schedule now, besides its slots. `None` if there is none.
-    async fn run_schedule(&self, name: &str) -> Result<Option<JobId>>;
-
-    /// Deletes a schedule. `false` if there is none.
-    async fn delete_schedule(&self, name: &str) -> Result<bool>;
 
     /// Prepares the history for the days to come, or forgets a day whose records have all
     /// expired: one at a time. To be called until there is nothing to do. A store that does
@@ -244,56 +213,14 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Adds what a worker has done to the minutes in which it did so.
     async fn add_minutes(&self, minutes: &[MinuteToAdd]) -> Result<()>;
 
-    /// What was done in the minutes that reach into the `last` while, by minute and kind. With
-    /// zero, in this minute.
-    async fn list_minutes(&self, last: Duration) -> Result<Vec<MinuteRecord>>;
-
     /// Deletes up to `limit` records of minutes that ended longer ago than `keep`.
     async fn forget_minutes(&self, keep: Duration, limit: u32) -> Result<u64>;
 
     /// The time, by the clock of the store.
     async fn now(&self) -> Result<DateTime<Utc>>;
 
-    /// What is known of a job, waiting or finished.
-    async fn get_job(&self, id: JobId) -> Result<Option<JobRecord>>;
-
-    /// Up to `limit` unfinished jobs above an id, by id.
-    async fn list_jobs(
-        &self,
-        filter: &JobFilter,
-        above: JobId,
-        limit: u32,
-    ) -> Result<Vec<JobRecord>>;
-
-    /// Cancels up to `limit` unfinished jobs above an id: those that wait leave the queue, and
-    /// the workers of those that run are told by the bell. However their attempts end, they do
-    /// not run again.
-    async fn cancel(
-        &self,
-        filter: &JobFilter,
-        reason: &str,
-        above: JobId,
-        limit: u32,
-    ) -> Result<Step<Cancelled>>;
-
     /// Which of the jobs that a session runs are to be cancelled, and why.
     async fn cancelled(&self, session: SessionId) -> Result<Vec<(ClaimKey, String)>>;
-
-    /// Makes up to `limit` held or scheduled jobs above an id available, or due at another time.
-    async fn requeue(
-        &self,
-        filter: &JobFilter,
-        how: &Requeue,
-        above: JobId,
-        limit: u32,
-    ) -> Result<Step<Requeued>>;
-
-    /// Discards up to `limit` held jobs above an id.
-    async fn discard(&self, filter: &JobFilter, above: JobId, limit: u32) -> Result<Step<u64>>;
-
-    /// How many jobs of these kinds are in which state. Reads every live job; not for
-    /// dashboards.
-    async fn count_jobs(&self, kinds: Option<&[&str]>) -> Result<Counts>;
 }
 
 /// A transaction of a handler. Dropped, it is rolled back. See [`Store::begin`].

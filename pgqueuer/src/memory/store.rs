@@ -9,14 +9,12 @@ use super::{MemoryStore, bell::MemoryBell, state::Memory};
 use crate::{
     error::{Error, Result},
     job::JobId,
-    limits::{LimitRecord, Limits, Scope, SetLimit},
+    limits::{Limits, Scope},
     schedule::Schedule,
     store::{
-        Bell, Cancelled, ClaimKey, ClaimRequest, Claimed, Counts, Crash, Disposition, DueSchedules,
-        Herald, Holds, Horizon, JobEnd, JobFilter, JobRecord, JobToEnqueue, KindRecord,
-        MinuteRecord, MinuteToAdd, ProgressToNote, Promotion, Requeue, Requeued, ScheduleRecord,
-        ScheduleToChange, ScheduleToMake, SessionId, Settlement, Step, Store, Tended, TickToMake,
-        Ticked, WatcherId, Work,
+        Bell, ClaimKey, ClaimRequest, Claimed, Crash, Disposition, DueSchedules, Herald, Holds,
+        Horizon, JobEnd, JobToEnqueue, KindRecord, MinuteToAdd, ProgressToNote, Promotion,
+        SessionId, Settlement, Store, Tended, TickToMake, Ticked, WatcherId, Work,
     },
     unique::{Enqueued, Unique},
 };
@@ -180,32 +178,10 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn list_kinds(&self) -> Result<Vec<KindRecord>> {
-        Ok(self.lock().list_kinds())
-    }
-
     async fn publish_limits(&self, limits: &[(Scope, Limits)]) -> Result<bool> {
         let is_changed = self.lock().publish_limits(limits);
         self.ring();
         Ok(is_changed)
-    }
-
-    async fn set_limits(&self, scope: &Scope, limits: Option<&[SetLimit]>) -> Result<()> {
-        self.lock().set_limits(scope, limits);
-        self.adopt().await?;
-        self.ring();
-        Ok(())
-    }
-
-    async fn set_paused(&self, scope: &Scope, is_paused: bool) -> Result<bool> {
-        let paused_at = is_paused.then(|| self.clock.now());
-        let is_changed = self.lock().set_paused(scope, paused_at);
-        self.ring();
-        Ok(is_changed)
-    }
-
-    async fn list_limits(&self) -> Result<Vec<LimitRecord>> {
-        Ok(self.lock().list_limits())
     }
 
     async fn adopt(&self) -> Result<u64> {
@@ -223,10 +199,6 @@ impl Store for MemoryStore {
         Ok(self.lock().publish_schedules(schedules, self.clock.now()))
     }
 
-    async fn list_schedules(&self) -> Result<Vec<ScheduleRecord>> {
-        Ok(self.lock().list_schedules(self.clock.now()))
-    }
-
     async fn due_schedules(&self, kinds: &[&str], declared: &[&str]) -> Result<DueSchedules> {
         Ok(self.lock().due_schedules(kinds, declared, self.clock.now()))
     }
@@ -235,30 +207,6 @@ impl Store for MemoryStore {
         let ticked = self.lock().tick(ticks, self.clock.now());
         self.ring();
         Ok(ticked)
-    }
-
-    async fn create_schedule(&self, schedule: &ScheduleToMake) -> Result<bool> {
-        Ok(self.lock().create_schedule(schedule, self.clock.now()))
-    }
-
-    async fn change_schedule(&self, name: &str, change: &ScheduleToChange) -> Result<bool> {
-        Ok(self.lock().change_schedule(name, change, self.clock.now()))
-    }
-
-    async fn pause_schedule(&self, name: &str, is_paused: bool) -> Result<Option<bool>> {
-        Ok(self
-            .lock()
-            .pause_schedule(name, is_paused, self.clock.now()))
-    }
-
-    async fn run_schedule(&self, name: &str) -> Result<Option<JobId>> {
-        let id = self.lock().run_schedule(name, self.clock.now())?;
-        self.ring();
-        Ok(id)
-    }
-
-    async fn delete_schedule(&self, name: &str) -> Result<bool> {
-        Ok(self.lock().delete_schedule(name))
     }
 
     // Records are kept one by one, and forgotten one by one.
@@ -275,10 +223,6 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn list_minutes(&self, last: Duration) -> Result<Vec<MinuteRecord>> {
-        Ok(self.lock().list_minutes(last, self.clock.now()))
-    }
-
     async fn forget_minutes(&self, keep: Duration, limit: u32) -> Result<u64> {
         Ok(self.lock().forget_minutes(keep, limit, self.clock.now()))
     }
@@ -287,54 +231,7 @@ impl Store for MemoryStore {
         Ok(self.clock.now())
     }
 
-    async fn get_job(&self, id: JobId) -> Result<Option<JobRecord>> {
-        Ok(self.lock().get_job(id, self.clock.now()))
-    }
-
-    async fn list_jobs(
-        &self,
-        filter: &JobFilter,
-        above: JobId,
-        limit: u32,
-    ) -> Result<Vec<JobRecord>> {
-        Ok(self.lock().list_jobs(filter, above, limit))
-    }
-
-    async fn cancel(
-        &self,
-        filter: &JobFilter,
-        reason: &str,
-        above: JobId,
-        limit: u32,
-    ) -> Result<Step<Cancelled>> {
-        let now = self.clock.now();
-        let step = self.lock().cancel(filter, reason, above, limit, now);
-        self.ring();
-        Ok(step)
-    }
-
     async fn cancelled(&self, session: SessionId) -> Result<Vec<(ClaimKey, String)>> {
         Ok(self.lock().cancelled(session))
-    }
-
-    async fn requeue(
-        &self,
-        filter: &JobFilter,
-        how: &Requeue,
-        above: JobId,
-        limit: u32,
-    ) -> Result<Step<Requeued>> {
-        let now = self.clock.now();
-        let step = self.lock().requeue(filter, how, above, limit, now);
-        self.ring();
-        Ok(step)
-    }
-
-    async fn discard(&self, filter: &JobFilter, above: JobId, limit: u32) -> Result<Step<u64>> {
-        Ok(self.lock().discard(filter, above, limit, self.clock.now()))
-    }
-
-    async fn count_jobs(&self, kinds: Option<&[&str]>) -> Result<Counts> {
-        Ok(self.lock().count_jobs(kinds))
     }
 }

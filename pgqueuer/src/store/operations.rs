@@ -1,0 +1,96 @@
+//! What people see of a queue, and do to it: the part of the seam behind screens and commands.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::{
+    filter::{Cancelled, JobFilter, Requeue, Requeued, Step},
+    minutes::MinuteRecord,
+    records::{Counts, JobRecord, KindRecord},
+    schedules::{ScheduleRecord, ScheduleToChange, ScheduleToMake},
+};
+use crate::{
+    error::Result,
+    job::JobId,
+    limits::{LimitRecord, Scope, SetLimit},
+};
+
+/// What people see of a queue, and do to it. See [`Store`](super::Store), of which it is a part.
+#[async_trait]
+pub trait Operations {
+    /// The kinds that workers have published, by name.
+    async fn list_kinds(&self) -> Result<Vec<KindRecord>>;
+
+    /// Sets limits instead of what the code says, besides those that were set before; `None` lets
+    /// the code's hold again. [Adopts](super::Store::adopt).
+    async fn set_limits(&self, scope: &Scope, limits: Option<&[SetLimit]>) -> Result<()>;
+
+    /// Pauses, or lets go on. Returns whether that changed anything.
+    async fn set_paused(&self, scope: &Scope, is_paused: bool) -> Result<bool>;
+
+    /// What is limited or paused.
+    async fn list_limits(&self) -> Result<Vec<LimitRecord>>;
+
+    /// The schedules, by name.
+    async fn list_schedules(&self) -> Result<Vec<ScheduleRecord>>;
+
+    /// Makes a schedule. `false` if there is one of this name.
+    async fn create_schedule(&self, schedule: &ScheduleToMake) -> Result<bool>;
+
+    /// Changes a schedule by hand. `false` if there is none of this name, of the kind of the new job,
+    /// or in the code.
+    async fn change_schedule(&self, name: &str, change: &ScheduleToChange) -> Result<bool>;
+
+    /// Pauses a schedule, or lets it go on with the slots that come. Returns whether that changed
+    /// anything; `None` if there is none.
+    async fn pause_schedule(&self, name: &str, is_paused: bool) -> Result<Option<bool>>;
+
+    /// Enqueues the job of a schedule now, besides its slots. `None` if there is none.
+    async fn run_schedule(&self, name: &str) -> Result<Option<JobId>>;
+
+    /// Deletes a schedule. `false` if there is none.
+    async fn delete_schedule(&self, name: &str) -> Result<bool>;
+
+    /// What was done in the minutes that reach into the `last` while, by minute and kind. With
+    /// zero, in this minute.
+    async fn list_minutes(&self, last: Duration) -> Result<Vec<MinuteRecord>>;
+
+    /// What is known of a job, waiting or finished.
+    async fn get_job(&self, id: JobId) -> Result<Option<JobRecord>>;
+
+    /// Up to `limit` unfinished jobs above an id, by id.
+    async fn list_jobs(
+        &self,
+        filter: &JobFilter,
+        above: JobId,
+        limit: u32,
+    ) -> Result<Vec<JobRecord>>;
+
+    /// Cancels up to `limit` unfinished jobs above an id: those that wait leave the queue, and
+    /// the workers of those that run are told by the bell. However their attempts end, they do
+    /// not run again.
+    async fn cancel(
+        &self,
+        filter: &JobFilter,
+        reason: &str,
+        above: JobId,
+        limit: u32,
+    ) -> Result<Step<Cancelled>>;
+
+    /// Makes up to `limit` held or scheduled jobs above an id available, or due at another time.
+    async fn requeue(
+        &self,
+        filter: &JobFilter,
+        how: &Requeue,
+        above: JobId,
+        limit: u32,
+    ) -> Result<Step<Requeued>>;
+
+    /// Discards up to `limit` held jobs above an id.
+    async fn discard(&self, filter: &JobFilter, above: JobId, limit: u32) -> Result<Step<u64>>;
+
+    /// How many jobs of these kinds are in which state. Reads every live job; not for
+    /// dashboards.
+    async fn count_jobs(&self, kinds: Option<&[&str]>) -> Result<Counts>;
+}
