@@ -5,7 +5,8 @@ GRANT SELECT ON pgqueuer.migrations TO app_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE
     ON pgqueuer.jobs, pgqueuer.lanes, pgqueuer.sessions, pgqueuer.history, pgqueuer.history_default,
        pgqueuer.minutes, pgqueuer.kinds, pgqueuer.schedules, pgqueuer.limits, pgqueuer.rates,
-       pgqueuer.unique_keys, pgqueuer.watchers, pgqueuer.progress
+       pgqueuer.unique_keys, pgqueuer.watchers, pgqueuer.progress,
+       pgqueuer.counts, pgqueuer.counts_mark, pgqueuer.totals, pgqueuer.reports
     TO app_worker;
 GRANT SELECT ON pgqueuer.awaited TO app_worker;
 GRANT USAGE, SELECT ON SEQUENCE pgqueuer.positions TO app_worker;

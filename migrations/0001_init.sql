@@ -111,6 +111,31 @@ CREATE INDEX jobs_slots_idx ON pgqueuer.jobs (kind, limit_key)
 CREATE INDEX jobs_keys_idx ON pgqueuer.jobs (kind, priority DESC, limit_key, position)
     WHERE state = 'available' AND limit_key IS NOT NULL;
 
+-- How many unfinished jobs there are, without counting them: what each transaction has added to the
+-- number of a kind and state, or taken from it. The sum is the number; workers fold many rows into few.
+-- A job that runs is an available one. So that nobody waits for anybody, no row is ever updated.
+CREATE TABLE pgqueuer.counts (
+    id        bigint           NOT NULL DEFAULT nextval('pgqueuer.positions'),
+    available bigint           NOT NULL DEFAULT 0,
+    scheduled bigint           NOT NULL DEFAULT 0,
+    held      bigint           NOT NULL DEFAULT 0,
+    kind      text COLLATE "C" NOT NULL
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+
+-- Read from the mark on, not over what was folded and could not be vacuumed yet.
+CREATE INDEX counts_idx ON pgqueuer.counts (id);
+
+-- No row of counts has an id up to `low`. The next such mark is `candidate`, once no transaction before
+-- `candidate_xid` is under way. One row.
+CREATE TABLE pgqueuer.counts_mark (
+    low           bigint      NOT NULL DEFAULT 0,
+    candidate     bigint      NOT NULL DEFAULT 0,
+    candidate_xid xid8        NOT NULL DEFAULT '0',
+    moved_at      timestamptz NOT NULL DEFAULT '-infinity'
+);
+
+INSERT INTO pgqueuer.counts_mark DEFAULT VALUES;
+
 -- Lives of workers. A worker renews its row; when it no longer does, others take over
 -- its jobs.
 CREATE TABLE pgqueuer.sessions (
@@ -120,6 +145,15 @@ CREATE TABLE pgqueuer.sessions (
     expires_at timestamptz NOT NULL,
     -- Sleeps until the bell rings. A busy worker looks by itself.
     armed      boolean     NOT NULL DEFAULT false
+) WITH (fillfactor = 50);
+
+-- What workers say of themselves every few seconds. Not in their sessions, which producers read.
+CREATE TABLE pgqueuer.reports (
+    session     bigint  PRIMARY KEY REFERENCES pgqueuer.sessions ON DELETE CASCADE,
+    -- How many jobs it runs at a time, at most.
+    concurrency integer NOT NULL,
+    -- How many it has claimed and not settled, by kind.
+    running     jsonb   NOT NULL
 ) WITH (fillfactor = 50);
 
 -- Finished jobs. Only ever appended to; a day that has expired is dropped as a whole. The
@@ -175,8 +209,28 @@ CREATE TABLE pgqueuer.minutes (
     wait_seconds    double precision NOT NULL,
     run_seconds     double precision NOT NULL,
     max_run_seconds double precision NOT NULL,
+    -- How many waited, and ran, for how long: the first bucket has those of up to a millisecond, and the
+    -- bound of each next one is the square root of two times as much. Up to the last that has any.
+    waits           bigint[]         NOT NULL,
+    runs            bigint[]         NOT NULL,
     kind            text COLLATE "C" NOT NULL,
     PRIMARY KEY (minute, kind, session)
+) WITH (fillfactor = 50);
+
+-- The same over all minutes, also those that are forgotten. For metrics, which only ever grow.
+CREATE TABLE pgqueuer.totals (
+    kind         text COLLATE "C" PRIMARY KEY,
+    completed    bigint           NOT NULL,
+    retried      bigint           NOT NULL,
+    held         bigint           NOT NULL,
+    discarded    bigint           NOT NULL,
+    cancelled    bigint           NOT NULL,
+    snoozed      bigint           NOT NULL,
+    wait_seconds double precision NOT NULL,
+    run_seconds  double precision NOT NULL,
+    max_run_seconds double precision NOT NULL,
+    waits        bigint[]         NOT NULL,
+    runs         bigint[]         NOT NULL
 ) WITH (fillfactor = 50);
 
 -- What workers know about their kinds, for tools that do not have the types.
@@ -295,6 +349,105 @@ CREATE TABLE pgqueuer.schedules (
     CONSTRAINT schedules_payload_size CHECK (octet_length(payload) <= 33554432),
     CONSTRAINT schedules_next_tick_range CHECK (isfinite(next_tick) AND next_tick < '10000-01-01')
 ) WITH (fillfactor = 50);
+
+-- The sums of two lists, place by place.
+CREATE FUNCTION pgqueuer.add_counts(one bigint[], other bigint[]) RETURNS bigint[]
+    LANGUAGE sql IMMUTABLE
+    AS $$
+        SELECT coalesce(array_agg(coalesce(it.one, 0) + coalesce(it.other, 0) ORDER BY place), '{}')
+        FROM unnest(one, other) WITH ORDINALITY AS it (one, other, place)
+    $$;
+
+CREATE AGGREGATE pgqueuer.sum_counts(bigint[]) (
+    SFUNC = pgqueuer.add_counts,
+    STYPE = bigint[],
+    INITCOND = '{}'
+);
+
+-- Folds up to so many rows of counts into one for each kind, unless there are few or somebody else is at
+-- it. Returns how many; to be called until it is fewer than the limit.
+CREATE FUNCTION pgqueuer.fold_counts(most bigint) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+    DECLARE
+        -- So many are read in no time.
+        few     constant bigint := 500;
+        mark    pgqueuer.counts_mark;
+        written bigint;
+        next    xid8;
+        is_safe boolean;
+        folded  bigint;
+    BEGIN
+        IF NOT pg_try_advisory_xact_lock(
+            hashtextextended('pgqueuer fold', 'pgqueuer.counts'::regclass::oid::bigint)
+        ) THEN
+            RETURN 0;
+        END IF;
+        SELECT * INTO mark FROM pgqueuer.counts_mark;
+        IF (SELECT count(*) FROM (SELECT FROM pgqueuer.counts WHERE id > mark.low LIMIT few) AS first_ones) < few THEN
+            RETURN 0;
+        END IF;
+        -- The position first, so that whoever took one up to there has a transaction id before ours.
+        SELECT last_value INTO written FROM pgqueuer.positions;
+        next := pg_current_xact_id();
+        -- Before the rows are read: so they are all seen that have an id up to the candidate.
+        is_safe := pg_snapshot_xmin(pg_current_snapshot()) >= mark.candidate_xid;
+        WITH taken AS (
+            DELETE FROM pgqueuer.counts
+            WHERE id = ANY (ARRAY(SELECT id FROM pgqueuer.counts WHERE id > mark.low ORDER BY id LIMIT most))
+            RETURNING *
+        ),
+        added AS (
+            INSERT INTO pgqueuer.counts (kind, available, scheduled, held)
+            SELECT kind, sum(available), sum(scheduled), sum(held)
+            FROM taken
+            GROUP BY kind
+            HAVING (sum(available), sum(scheduled), sum(held)) <> (0, 0, 0)
+        )
+        SELECT count(*) INTO folded FROM taken;
+        -- Not each time: it is a row that is updated.
+        IF folded < most AND mark.moved_at < now() - interval '10 seconds' THEN
+            UPDATE pgqueuer.counts_mark
+            SET low = CASE WHEN is_safe THEN candidate ELSE low END,
+                candidate = CASE WHEN is_safe THEN written ELSE candidate END,
+                candidate_xid = CASE WHEN is_safe THEN next ELSE candidate_xid END,
+                moved_at = now();
+        END IF;
+        RETURN folded;
+    END
+    $$;
+
+-- Counts the unfinished jobs, which reads all of them, and mends the counts where they are wrong: after rows
+-- were deleted by hand. Others need not stop meanwhile. Returns how many kinds were wrong.
+CREATE FUNCTION pgqueuer.recount() RETURNS bigint
+    LANGUAGE sql
+    AS $$
+        WITH mended AS (
+            INSERT INTO pgqueuer.counts (kind, available, scheduled, held)
+            SELECT kind, sum(available), sum(scheduled), sum(held)
+            FROM (
+                SELECT
+                    kind,
+                    count(*) FILTER (WHERE state = 'available') AS available,
+                    count(*) FILTER (WHERE state = 'scheduled') AS scheduled,
+                    count(*) FILTER (WHERE state = 'held') AS held
+                FROM pgqueuer.jobs
+                GROUP BY kind
+                UNION ALL
+                SELECT kind, -available, -scheduled, -held
+                FROM pgqueuer.counts
+                WHERE id > (SELECT low FROM pgqueuer.counts_mark)
+            ) AS it
+            WHERE pg_current_xact_id() IS NOT NULL
+            GROUP BY kind
+            HAVING (sum(available), sum(scheduled), sum(held)) <> (0, 0, 0)
+            RETURNING 1
+        )
+        SELECT count(*) FROM mended
+    $$;
+
+COMMENT ON FUNCTION pgqueuer.recount IS
+    'Mends the numbers that dashboards show, after jobs were deleted by hand. Reads all unfinished jobs.';
 
 -- The failures of a job with one more, which is stamped; only the last ten are kept.
 CREATE FUNCTION pgqueuer.add_failure(failures jsonb, failure jsonb) RETURNS jsonb
@@ -972,7 +1125,15 @@ CREATE FUNCTION pgqueuer.enqueue_unique(
                     CASE WHEN job.seconds IS NULL THEN job.unique_key END
                 )
                 ON CONFLICT (kind, unique_key) WHERE unique_key IS NOT NULL AND state <> 'held' DO NOTHING;
-                EXIT WHEN FOUND;
+                IF FOUND THEN
+                    INSERT INTO pgqueuer.counts (kind, available, scheduled)
+                    VALUES (
+                        job.kind,
+                        CASE new_state WHEN 'available' THEN 1 ELSE 0 END,
+                        CASE new_state WHEN 'scheduled' THEN 1 ELSE 0 END
+                    );
+                    EXIT;
+                END IF;
                 SELECT known.id INTO other_id
                 FROM pgqueuer.jobs AS known
                 WHERE known.kind = job.kind AND known.unique_key = job.unique_key AND known.state <> 'held';
@@ -1009,6 +1170,14 @@ CREATE FUNCTION pgqueuer.enqueue_unique(
                         priority = job.priority,
                         position = coalesce(place, known.position)
                     WHERE known.id = other_id;
+                    IF new_state <> other.state THEN
+                        INSERT INTO pgqueuer.counts (kind, available, scheduled)
+                        VALUES (
+                            job.kind,
+                            CASE new_state WHEN 'available' THEN 1 ELSE -1 END,
+                            CASE new_state WHEN 'scheduled' THEN 1 ELSE -1 END
+                        );
+                    END IF;
                     UPDATE pgqueuer.jobs AS known
                     SET codec = job.codec::pgqueuer.payload_codec,
                         payload = job.payload,
@@ -1165,6 +1334,12 @@ CREATE FUNCTION pgqueuer.enqueue(
         VALUES (
             new_id, enqueue.kind, new_id, due, new_priority, new_state,
             'json', new_payload, enqueue.headers, new_limit_key
+        );
+        INSERT INTO pgqueuer.counts (kind, available, scheduled)
+        VALUES (
+            enqueue.kind,
+            CASE new_state WHEN 'available' THEN 1 ELSE 0 END,
+            CASE new_state WHEN 'scheduled' THEN 1 ELSE 0 END
         );
         PERFORM pgqueuer.ring('', enqueue.kind, new_priority);
         PERFORM pgqueuer.ring('scheduled') WHERE new_state = 'scheduled';

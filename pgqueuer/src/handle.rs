@@ -2,6 +2,7 @@
 
 mod jobs;
 mod limits;
+mod overview;
 mod schedules;
 
 pub use schedules::ScheduleChange;

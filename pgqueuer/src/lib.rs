@@ -79,8 +79,9 @@ pub use retry::RetryStrategy;
 pub use runtime::Report;
 pub use schedule::{Changes, Missed, Overlap, Schedule, Tick};
 pub use store::{
-    Cancelled, Counts, Failure, FailureReason, JobFilter, JobRecord, JobState, KindRecord,
-    MinuteRecord, Progress, Requeue, Requeued, ScheduleRecord, Tally,
+    Activity, Cancelled, Counts, Failure, FailureReason, Histogram, JobFilter, JobRecord, JobState,
+    KindOverview, KindRecord, KindTotal, Measures, MinuteRecord, Overview, Progress, Requeue,
+    Requeued, ScheduleRecord, Tally, WorkerRecord,
 };
 pub use tx::Tx;
 pub use unique::{Enqueued, OnConflict, Replace, Unique, UniqueFor};

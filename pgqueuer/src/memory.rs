@@ -11,6 +11,7 @@ mod limits;
 mod minutes;
 mod operate;
 mod operations;
+mod overview;
 mod schedules;
 mod settle;
 mod state;

@@ -20,6 +20,7 @@ mod lookout;
 mod migrate;
 mod operate;
 mod operations;
+mod overview;
 mod place;
 mod purpose;
 mod route;

@@ -33,6 +33,7 @@ mod minutes;
 mod outlook;
 mod panics;
 mod progress;
+mod reports;
 mod rest;
 mod scheduler;
 mod session;
@@ -187,6 +188,10 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
     let ahead = Ahead::default();
     let said = Said::default();
     let _noting = spawn(&stop, said.clone().write(Arc::clone(&store)));
+    let _reporting = spawn(
+        &stop,
+        reports::run(Arc::clone(&store), sessions.clone(), config.concurrency),
+    );
     let attempts = Attempts::new(
         Arc::clone(&store),
         Arc::clone(&registry),

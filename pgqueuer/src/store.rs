@@ -22,16 +22,21 @@
 //! - A job that becomes available goes to the end of its line.
 
 mod filter;
+mod histogram;
 mod minutes;
 mod operations;
+mod overview;
 mod records;
 mod schedules;
 mod types;
 
 pub use crate::outcome::{Failure, FailureReason};
 pub use filter::{Cancelled, JobFilter, Requeue, Requeued, Step};
-pub use minutes::{MinuteRecord, MinuteToAdd, Tally, Tended};
+pub use histogram::Histogram;
+pub use minutes::{Measures, MinuteRecord, MinuteToAdd, Tally, Tended};
 pub use operations::Operations;
+pub use overview::{Activity, KindOverview, KindTotal, Overview, WorkerRecord, WorkerReport};
+pub(crate) use overview::{Backlog, CHARTED, Parts, RECENT};
 pub use records::{Became, Counts, JobEnd, JobRecord, JobState, KindRecord, Progress};
 pub use schedules::{
     DueSchedule, DueSchedules, ScheduleRecord, ScheduleToChange, ScheduleToMake, ScheduledJob,
@@ -210,7 +215,14 @@ pub trait Store: Operations + fmt::Debug + Send + Sync {
     /// their day. Whether they are deleted or not, expired records are not shown.
     async fn prune(&self, limit: u32) -> Result<u64>;
 
-    /// Adds what a worker has done to the minutes in which it did so.
+    /// Says what a session is doing, for those who look. Does nothing if it is over.
+    async fn report(&self, session: SessionId, report: &WorkerReport) -> Result<()>;
+
+    /// Makes counting cheap again: folds up to `limit` of what was written to count unfinished jobs, and
+    /// returns how many there were. A store that has nothing like that has nothing to do.
+    async fn fold_counts(&self, limit: u32) -> Result<u64>;
+
+    /// Adds what a worker has done to the minutes in which it did so, and to the totals.
     async fn add_minutes(&self, minutes: &[MinuteToAdd]) -> Result<()>;
 
     /// Deletes up to `limit` records of minutes that ended longer ago than `keep`.

@@ -79,7 +79,8 @@ async fn emptied(database: &Database) -> PgQueuer {
     let empty = "TRUNCATE pgqueuer.jobs, pgqueuer.history, pgqueuer.sessions, pgqueuer.lanes, \
                  pgqueuer.kinds, pgqueuer.schedules, pgqueuer.minutes, \
                  pgqueuer.limits, pgqueuer.rates, pgqueuer.unique_keys, \
-                 pgqueuer.watchers, pgqueuer.progress";
+                 pgqueuer.watchers, pgqueuer.progress, \
+                 pgqueuer.counts, pgqueuer.totals, pgqueuer.reports";
     let empty = sqlx::raw_sql(database.sql(empty));
     empty.execute(database.pool()).await.expect("empty tables");
     let pool = PgPoolOptions::new().max_connections(2);

@@ -79,6 +79,11 @@ impl Memory {
         true
     }
 
+    pub(super) fn is_paused(&self, scope: &Scope) -> bool {
+        let rule = self.rules.by_scope.get(scope);
+        rule.is_some_and(|it| it.paused_at.is_some())
+    }
+
     pub(super) fn list_limits(&self) -> Vec<LimitRecord> {
         let record = |(scope, rule): (&Scope, &Rule)| LimitRecord {
             scope: scope.clone(),

@@ -22,7 +22,9 @@ impl Memory {
             let time = before(now, added.ago);
             let minute = time.duration_trunc(MINUTE).unwrap_or(time);
             let key = (minute, added.kind.clone());
-            self.minutes.entry(key).or_default().add(&added.tally);
+            self.minutes.entry(key).or_default().add(&added.measures);
+            let total = self.totals.entry(added.kind.clone()).or_default();
+            total.add(&added.measures);
         }
     }
 
@@ -31,7 +33,7 @@ impl Memory {
         self.minutes
             .iter()
             .filter(|((minute, _), _)| *minute + MINUTE > begin)
-            .map(|((minute, kind), tally)| MinuteRecord::new(*minute, kind.clone(), *tally))
+            .map(|((minute, kind), it)| MinuteRecord::new(*minute, kind.clone(), it.tally))
             .collect()
     }
 

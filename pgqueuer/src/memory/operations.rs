@@ -10,13 +10,25 @@ use crate::{
     job::JobId,
     limits::{LimitRecord, Scope, SetLimit},
     store::{
-        Cancelled, Counts, JobFilter, JobRecord, KindRecord, MinuteRecord, Operations, Requeue,
-        Requeued, ScheduleRecord, ScheduleToChange, ScheduleToMake, Step, Store,
+        Cancelled, Counts, JobFilter, JobRecord, KindRecord, KindTotal, MinuteRecord, Operations,
+        Overview, Requeue, Requeued, ScheduleRecord, ScheduleToChange, ScheduleToMake, Step, Store,
     },
 };
 
 #[async_trait]
 impl Operations for MemoryStore {
+    async fn overview(&self) -> Result<Overview> {
+        Ok(self.lock().overview(self.clock.now()))
+    }
+
+    async fn list_totals(&self) -> Result<Vec<KindTotal>> {
+        Ok(self.lock().list_totals())
+    }
+
+    async fn recount(&self) -> Result<u64> {
+        Ok(0)
+    }
+
     async fn list_kinds(&self) -> Result<Vec<KindRecord>> {
         Ok(self.lock().list_kinds())
     }

@@ -11,7 +11,7 @@ use crate::{
     payload::Payload,
     store::{
         ClaimKey, Crash, Ending, Failure, FailureReason, JobRecord, JobState, JobToEnqueue,
-        KindRecord, Progress, RunAt, SessionId, Tally,
+        KindRecord, Measures, Progress, RunAt, SessionId, WorkerReport,
     },
 };
 
@@ -26,7 +26,8 @@ pub(super) struct Memory {
     pub(super) kinds: BTreeMap<String, KindRecord>,
     pub(super) schedules: BTreeMap<String, schedules::Row>,
     /// By when the minute began, and the kind.
-    pub(super) minutes: BTreeMap<(DateTime<Utc>, String), Tally>,
+    pub(super) minutes: BTreeMap<(DateTime<Utc>, String), Measures>,
+    pub(super) totals: BTreeMap<String, Measures>,
     pub(super) rules: Rules,
     pub(super) windows: Windows,
     pub(super) ends: Ends,
@@ -91,7 +92,10 @@ pub(super) struct FinishedJob {
 
 pub(super) struct Session {
     pub(super) worker: String,
+    pub(super) started_at: DateTime<Utc>,
     pub(super) expires_at: DateTime<Utc>,
+    pub(super) is_idle: bool,
+    pub(super) report: Option<WorkerReport>,
 }
 
 impl LiveJob {
@@ -183,11 +187,22 @@ impl Memory {
         id
     }
 
-    pub(super) fn open_session(&mut self, worker: &str, expires_at: DateTime<Utc>) -> SessionId {
+    pub(super) fn open_session(
+        &mut self,
+        worker: &str,
+        started_at: DateTime<Utc>,
+        lease: Duration,
+    ) -> SessionId {
         self.last_session += 1;
         let id = SessionId(self.last_session);
-        let worker = worker.to_owned();
-        self.sessions.insert(id, Session { worker, expires_at });
+        let session = Session {
+            worker: worker.to_owned(),
+            started_at,
+            expires_at: started_at + lease,
+            is_idle: false,
+            report: None,
+        };
+        self.sessions.insert(id, session);
         id
     }
 

@@ -14,7 +14,7 @@ use crate::{
     store::{
         Bell, ClaimKey, ClaimRequest, Claimed, Crash, Disposition, DueSchedules, Herald, Holds,
         Horizon, JobEnd, JobToEnqueue, KindRecord, MinuteToAdd, ProgressToNote, Promotion,
-        SessionId, Settlement, Store, Tended, TickToMake, Ticked, WatcherId, Work,
+        SessionId, Settlement, Store, Tended, TickToMake, Ticked, WatcherId, Work, WorkerReport,
     },
     unique::{Enqueued, Unique},
 };
@@ -61,7 +61,7 @@ impl Store for MemoryStore {
     }
 
     async fn open_session(&self, worker: &str, lease: Duration) -> Result<SessionId> {
-        Ok(self.lock().open_session(worker, self.clock.now() + lease))
+        Ok(self.lock().open_session(worker, self.clock.now(), lease))
     }
 
     async fn renew_session(&self, session: SessionId, lease: Duration) -> Result<bool> {
@@ -129,7 +129,10 @@ impl Store for MemoryStore {
     }
 
     // There is nobody whom a ring costs anything, and nothing is half-written.
-    async fn arm_bell(&self, _session: SessionId, _armed: bool) -> Result<Horizon> {
+    async fn arm_bell(&self, session: SessionId, armed: bool) -> Result<Horizon> {
+        if let Some(session) = self.lock().sessions.get_mut(&session) {
+            session.is_idle = armed;
+        }
         Ok(Horizon::default())
     }
 
@@ -216,6 +219,18 @@ impl Store for MemoryStore {
 
     async fn prune(&self, limit: u32) -> Result<u64> {
         Ok(self.lock().prune(limit, self.clock.now()))
+    }
+
+    async fn report(&self, session: SessionId, report: &WorkerReport) -> Result<()> {
+        if let Some(session) = self.lock().sessions.get_mut(&session) {
+            session.report = Some(report.clone());
+        }
+        Ok(())
+    }
+
+    /// They are counted when they are asked for.
+    async fn fold_counts(&self, _limit: u32) -> Result<u64> {
+        Ok(0)
     }
 
     async fn add_minutes(&self, minutes: &[MinuteToAdd]) -> Result<()> {

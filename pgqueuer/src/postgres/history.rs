@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    store::{MinuteRecord, MinuteToAdd, Tally, Tended},
+    store::{Histogram, Measures, MinuteRecord, MinuteToAdd, Tally, Tended},
 };
 
 /// The longest look back: any database can take it from the time.
@@ -55,11 +55,15 @@ pub(super) async fn add_minutes(
     minutes: &[MinuteToAdd],
 ) -> Result<()> {
     let counts = |count: fn(&Tally) -> u64| -> Vec<i64> {
-        let of = |it: &MinuteToAdd| i64::try_from(count(&it.tally)).unwrap_or(i64::MAX);
+        let of = |it: &MinuteToAdd| i64::try_from(count(&it.measures.tally)).unwrap_or(i64::MAX);
         minutes.iter().map(of).collect()
     };
-    let seconds =
-        |sum: fn(&Tally) -> f64| -> Vec<f64> { minutes.iter().map(|it| sum(&it.tally)).collect() };
+    let seconds = |sum: fn(&Tally) -> f64| -> Vec<f64> {
+        minutes.iter().map(|it| sum(&it.measures.tally)).collect()
+    };
+    let lists = |of: fn(&Measures) -> &Histogram| -> Vec<String> {
+        minutes.iter().map(|it| array(of(&it.measures))).collect()
+    };
     let ago = |it: &MinuteToAdd| it.ago.min(LONGEST_AGO).as_secs_f64();
     let failed = failed_to("add to the minutes");
     let mut lent = dedicated.lend().await.map_err(&failed)?;
@@ -83,11 +87,19 @@ pub(super) async fn add_minutes(
         .bind(seconds(|it| it.wait_seconds))
         .bind(seconds(|it| it.run_seconds))
         .bind(seconds(|it| it.max_run_seconds))
+        .bind(lists(|it| &it.waits))
+        .bind(lists(|it| &it.runs))
         .execute(lent.connection())
         .await
         .map_err(&failed)?;
     lent.give_back().await.map_err(&failed)?;
     Ok(())
+}
+
+/// As PostgreSQL writes an array.
+fn array(histogram: &Histogram) -> String {
+    let counts: Vec<String> = histogram.counts().iter().map(u64::to_string).collect();
+    format!("{{{}}}", counts.join(","))
 }
 
 pub(super) async fn list_minutes(

@@ -4,19 +4,31 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{PostgresStore, failed_to, history, kinds, limits, operate, schedules};
+use super::{PostgresStore, failed_to, history, kinds, limits, operate, overview, schedules};
 use crate::{
     error::Result,
     job::JobId,
     limits::{LimitRecord, Scope, SetLimit},
     store::{
-        Cancelled, Counts, JobFilter, JobRecord, KindRecord, MinuteRecord, Operations, Requeue,
-        Requeued, ScheduleRecord, ScheduleToChange, ScheduleToMake, Step,
+        Cancelled, Counts, JobFilter, JobRecord, KindRecord, KindTotal, MinuteRecord, Operations,
+        Overview, Requeue, Requeued, ScheduleRecord, ScheduleToChange, ScheduleToMake, Step,
     },
 };
 
 #[async_trait]
 impl Operations for PostgresStore {
+    async fn overview(&self) -> Result<Overview> {
+        overview::overview(self).await
+    }
+
+    async fn list_totals(&self) -> Result<Vec<KindTotal>> {
+        overview::list_totals(&self.pool, &self.statements).await
+    }
+
+    async fn recount(&self) -> Result<u64> {
+        overview::recount(&self.pool, &self.statements).await
+    }
+
     async fn list_kinds(&self) -> Result<Vec<KindRecord>> {
         kinds::list(&self.pool, &self.statements).await
     }

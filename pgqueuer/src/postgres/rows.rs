@@ -1,5 +1,6 @@
 //! Rows to the types of the seam: the only place that names columns in Rust.
 
+pub(super) mod overview;
 mod schedules;
 
 pub(super) use schedules::{due_schedules, schedule, ticked};
@@ -19,7 +20,7 @@ use crate::{
     payload::{Codec, Payload},
     store::{
         Became, ClaimKey, ClaimedJob, Counts, Crash, Failure, JobEnd, JobRecord, JobState,
-        KindRecord, MinuteRecord, Place, Progress, Promotion, SessionId, Step, Tally, Tended,
+        KindRecord, MinuteRecord, Place, Progress, Promotion, SessionId, Step, Tended,
     },
     unique::Enqueued,
 };
@@ -310,20 +311,8 @@ pub(super) fn tended(row: &PgRow) -> sqlx::Result<Tended> {
 }
 
 pub(super) fn minute(row: &PgRow) -> sqlx::Result<MinuteRecord> {
-    let count = |column| row.try_get::<i64, _>(column).map(i64::unsigned_abs);
-    let tally = Tally {
-        completed: count("completed")?,
-        retried: count("retried")?,
-        held: count("held")?,
-        discarded: count("discarded")?,
-        cancelled: count("cancelled")?,
-        snoozed: count("snoozed")?,
-        wait_seconds: row.try_get("wait_seconds")?,
-        run_seconds: row.try_get("run_seconds")?,
-        max_run_seconds: row.try_get("max_run_seconds")?,
-    };
     let (minute, kind) = (row.try_get("minute")?, row.try_get("kind")?);
-    Ok(MinuteRecord::new(minute, kind, tally))
+    Ok(MinuteRecord::new(minute, kind, overview::tally(row)?))
 }
 
 /// A job may be claimed a moment before it is due: by the clock, which can be set back.

@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 
 use super::{
     PostgresStore, bell, bell::PostgresBell, claim, enqueue, failed_to, history, kinds, limits,
-    listener::Listener, migrate, operate, route::Route, schedules, sessions, settle, upkeep,
-    waits::PostgresHerald, work::PostgresWork,
+    listener::Listener, migrate, operate, overview, route::Route, schedules, sessions, settle,
+    upkeep, waits::PostgresHerald, work::PostgresWork,
 };
 use crate::{
     error::Result,
@@ -18,7 +18,7 @@ use crate::{
     store::{
         Bell, ClaimKey, ClaimRequest, Claimed, Crash, DueSchedules, Herald, Holds, Horizon, JobEnd,
         JobToEnqueue, KindRecord, MinuteToAdd, ProgressToNote, Promotion, SessionId, Settlement,
-        Store, Tended, TickToMake, Ticked, WatcherId, Work,
+        Store, Tended, TickToMake, Ticked, WatcherId, Work, WorkerReport,
     },
     unique::{Enqueued, Unique},
 };
@@ -254,6 +254,16 @@ impl Store for PostgresStore {
         let statement = &self.statements.prune;
         let pruning = upkeep::forget(self.control(), statement, "prune the history", limit);
         self.moves.cut(pruning).await
+    }
+
+    async fn report(&self, session: SessionId, report: &WorkerReport) -> Result<()> {
+        let reporting = overview::report(self.control(), &self.statements, session, report);
+        self.moves.cut(reporting).await
+    }
+
+    async fn fold_counts(&self, limit: u32) -> Result<u64> {
+        let folding = overview::fold(self.control(), &self.statements, limit);
+        self.moves.cut(folding).await
     }
 
     async fn add_minutes(&self, minutes: &[MinuteToAdd]) -> Result<()> {

@@ -24,13 +24,21 @@ DROP FUNCTION IF EXISTS pgqueuer.next_tokens;
 DROP FUNCTION IF EXISTS pgqueuer.refuse_claim;
 DROP FUNCTION IF EXISTS pgqueuer.tend_history;
 DROP FUNCTION IF EXISTS pgqueuer.add_failure;
+DROP FUNCTION IF EXISTS pgqueuer.recount;
+DROP FUNCTION IF EXISTS pgqueuer.fold_counts;
+DROP AGGREGATE IF EXISTS pgqueuer.sum_counts(bigint[]);
+DROP FUNCTION IF EXISTS pgqueuer.add_counts;
 DROP VIEW IF EXISTS pgqueuer.awaited;
 DROP TABLE IF EXISTS
     pgqueuer.jobs,
     pgqueuer.lanes,
+    pgqueuer.reports,
     pgqueuer.sessions,
     pgqueuer.history,
     pgqueuer.minutes,
+    pgqueuer.totals,
+    pgqueuer.counts,
+    pgqueuer.counts_mark,
     pgqueuer.kinds,
     pgqueuer.schedules,
     pgqueuer.unique_keys,

@@ -19,7 +19,7 @@ use tracing::warn;
 use super::{LONGEST_CALL, in_time, settler::Settled, spread};
 use crate::{
     error::Chain,
-    store::{MinuteToAdd, SessionId, Store, Tally},
+    store::{Measures, MinuteToAdd, SessionId, Store, Tally},
 };
 
 /// How often the counts are added. It is also how much of a minute may be counted to the
@@ -47,7 +47,7 @@ pub(super) struct Minutes {
 }
 
 /// By the round of flushing in which they were counted, and by session.
-type Rounds = BTreeMap<(u32, SessionId), HashMap<String, Tally>>;
+type Rounds = BTreeMap<(u32, SessionId), HashMap<String, Measures>>;
 
 /// One attempt. `None` if nothing came of it: those are in the report of the worker.
 fn tally(settled: Settled, measured: &Measured) -> Option<Tally> {
@@ -92,12 +92,11 @@ impl Minutes {
             let Some(tally) = tally(settled, measured) else {
                 continue;
             };
-            match kinds.get_mut(&measured.kind) {
-                Some(sum) => sum.add(&tally),
-                None => {
-                    kinds.insert(measured.kind.clone(), tally);
-                }
-            }
+            let sum = match kinds.get_mut(&measured.kind) {
+                Some(sum) => sum,
+                None => kinds.entry(measured.kind.clone()).or_default(),
+            };
+            sum.add_attempt(&tally, measured.waited, measured.ran);
         }
     }
 
@@ -132,11 +131,11 @@ impl Minutes {
         let mut minutes = Vec::new();
         for ((round, session), kinds) in rounds {
             let began = FLUSH_EVERY.saturating_mul(*round);
-            minutes.extend(kinds.iter().map(|(kind, tally)| MinuteToAdd {
+            minutes.extend(kinds.iter().map(|(kind, measures)| MinuteToAdd {
                 ago: running.saturating_sub(began),
                 session: *session,
                 kind: kind.clone(),
-                tally: *tally,
+                measures: measures.clone(),
             }));
         }
         minutes
@@ -146,8 +145,8 @@ impl Minutes {
         let mut rounds = self.lock();
         for (key, kinds) in taken {
             let sums = rounds.entry(key).or_default();
-            for (kind, tally) in kinds {
-                sums.entry(kind).or_default().add(&tally);
+            for (kind, measures) in kinds {
+                sums.entry(kind).or_default().add(&measures);
             }
         }
     }

@@ -6,6 +6,7 @@
 //! their results would be refused, and the worker begins another session.
 
 use std::{
+    collections::BTreeMap,
     ops::Deref,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
@@ -14,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use foldhash::{HashMap, HashSet};
+use foldhash::HashMap;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -39,8 +40,8 @@ pub(super) struct Life {
     sure_until: watch::Sender<Instant>,
     /// Which attempts are to be cancelled, and why.
     cancelled: watch::Sender<HashMap<ClaimKey, String>>,
-    /// The claims that were received and are not written down yet.
-    held: Mutex<HashSet<ClaimKey>>,
+    /// The claims that were received and are not written down yet, with their kinds.
+    held: Mutex<HashMap<ClaimKey, String>>,
     /// A claim was sent, and its reply has not been received.
     is_unsure: AtomicBool,
 }
@@ -66,7 +67,7 @@ impl Session {
         }))
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashSet<ClaimKey>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ClaimKey, String>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -104,7 +105,7 @@ impl Session {
         }
     }
 
-    pub(super) fn received(&self, claims: impl Iterator<Item = ClaimKey>) {
+    pub(super) fn received(&self, claims: impl Iterator<Item = (ClaimKey, String)>) {
         self.lock().extend(claims);
     }
 
@@ -132,7 +133,21 @@ impl Session {
     }
 
     pub(super) fn held(&self) -> Vec<ClaimKey> {
-        self.lock().iter().copied().collect()
+        self.lock().keys().copied().collect()
+    }
+
+    /// How many claims it holds, by kind.
+    pub(super) fn held_by_kind(&self) -> BTreeMap<String, u64> {
+        let mut counts = BTreeMap::new();
+        for kind in self.lock().values() {
+            match counts.get_mut(kind) {
+                Some(count) => *count += 1,
+                None => {
+                    counts.insert(kind.clone(), 1);
+                }
+            }
+        }
+        counts
     }
 }
 

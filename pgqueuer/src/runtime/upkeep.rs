@@ -39,6 +39,9 @@ const KEEP_MINUTES: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const REQUEUE_EVERY: Duration = Duration::from_secs(30);
 const REQUEUE_SHARE: u32 = 1000;
 const REQUEUE_AT_LEAST_EVERY: Duration = Duration::from_secs(600);
+/// How often the counts are folded, if there is anything to fold; and how much at a time.
+const FOLD_EVERY: Duration = Duration::from_secs(1);
+const FOLD: u32 = 20_000;
 /// The shortest time between two looks for due jobs, however often the bell rings.
 const BETWEEN_PROMOTIONS: Duration = Duration::from_millis(10);
 /// The shortest wait for a job that is about to be due.
@@ -64,7 +67,8 @@ pub(super) async fn run(
         stop.run_until_cancelled(pause).await;
         every(FORGET_EVERY, &stop, || tend(&*store)).await;
     };
-    tokio::join!(promoting, rescuing, forgetting, tending, requeuing);
+    let folding = every(FOLD_EVERY, &stop, || fold(&*store));
+    tokio::join!(promoting, rescuing, forgetting, tending, requeuing, folding);
 }
 
 /// Makes jobs available when they are due.
@@ -127,6 +131,11 @@ where
         stop.run_until_cancelled(tokio::time::sleep_until(Instant::now() + wait))
             .await;
     }
+}
+
+async fn fold(store: &dyn Store) -> Result<()> {
+    while in_time(LONGEST_CALL, store.fold_counts(FOLD)).await? == u64::from(FOLD) {}
+    Ok(())
 }
 
 async fn rescue(store: &dyn Store, sessions: &Sessions, hooks: &Hooks) -> Result<()> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::types::SessionId;
+use super::{histogram::Histogram, types::SessionId};
 
 /// What attempts came to. Those that were given back because a worker stopped, and those
 /// whose worker died, are not in it.
@@ -53,6 +53,44 @@ impl Tally {
     }
 }
 
+/// What attempts came to, and how long they took.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Measures {
+    /// What they came to.
+    #[serde(flatten)]
+    pub tally: Tally,
+    /// How long they waited for a worker, from when they were due.
+    pub waits: Histogram,
+    /// How long their handlers took.
+    pub runs: Histogram,
+}
+
+impl Measures {
+    /// Adds others to these.
+    pub fn add(&mut self, other: &Self) {
+        self.tally.add(&other.tally);
+        self.waits.add(&other.waits);
+        self.runs.add(&other.runs);
+    }
+
+    /// Adds what came of one attempt, which waited and ran so long.
+    pub fn add_attempt(&mut self, tally: &Tally, waited: Duration, ran: Duration) {
+        self.tally.add(tally);
+        self.waits.record(waited);
+        self.runs.record(ran);
+    }
+}
+
+impl From<Tally> for Measures {
+    fn from(tally: Tally) -> Self {
+        Self {
+            tally,
+            ..Self::default()
+        }
+    }
+}
+
 /// What a worker has done of one kind, to be added to the minute.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MinuteToAdd {
@@ -63,7 +101,7 @@ pub struct MinuteToAdd {
     /// What sort of job.
     pub kind: String,
     /// What the attempts came to.
-    pub tally: Tally,
+    pub measures: Measures,
 }
 
 /// What all workers have done in one minute of one kind of job.

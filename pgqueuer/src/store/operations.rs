@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use super::{
     filter::{Cancelled, JobFilter, Requeue, Requeued, Step},
     minutes::MinuteRecord,
+    overview::{KindTotal, Overview},
     records::{Counts, JobRecord, KindRecord},
     schedules::{ScheduleRecord, ScheduleToChange, ScheduleToMake},
 };
@@ -19,6 +20,16 @@ use crate::{
 /// What people see of a queue, and do to it. See [`Store`](super::Store), of which it is a part.
 #[async_trait]
 pub trait Operations {
+    /// What the queue is doing. Counts no jobs, however many there are.
+    async fn overview(&self) -> Result<Overview>;
+
+    /// What was done of each kind since the schema was installed, by name.
+    async fn list_totals(&self) -> Result<Vec<KindTotal>>;
+
+    /// Counts the unfinished jobs and mends the counts where they are wrong, which they are only after
+    /// somebody has changed the jobs by hand. Returns how many kinds that was.
+    async fn recount(&self) -> Result<u64>;
+
     /// The kinds that workers have published, by name.
     async fn list_kinds(&self) -> Result<Vec<KindRecord>>;
 

@@ -7,7 +7,7 @@ use crate::{context::Headers, job::JobId, outcome::Failure, payload::Payload};
 use chrono::{DateTime, Utc};
 
 /// One life of a worker. Never used again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct SessionId(pub i64);
 
 impl fmt::Display for SessionId {

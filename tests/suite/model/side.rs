@@ -360,7 +360,7 @@ fn to_add(minutes: &Minutes) -> MinuteToAdd {
         ago: HOUR * u32::from(minutes.hours_ago),
         session: SessionId(i64::from(minutes.session)),
         kind: KINDS[minutes.kind].to_owned(),
-        tally: added,
+        measures: added.into(),
     }
 }
 

@@ -43,6 +43,7 @@ stopped AS (
         job.attempt,
         job.priority,
         job.slot,
+        job.state,
         pgqueuer.add_failure(
             job.failures,
             jsonb_build_object('attempt', job.attempt, 'reason', 'cancelled', 'message', $11::text)
@@ -65,6 +66,16 @@ recorded AS (
     FROM stopped
     LEFT JOIN pgqueuer.kinds AS known ON known.kind = stopped.kind
     WHERE coalesce(known.retain_seconds, 1) > 0
+),
+counted AS (
+    INSERT INTO pgqueuer.counts (kind, available, scheduled, held)
+    SELECT
+        kind,
+        -count(*) FILTER (WHERE state = 'available'),
+        -count(*) FILTER (WHERE state = 'scheduled'),
+        -count(*) FILTER (WHERE state = 'held')
+    FROM stopped
+    GROUP BY kind
 ),
 told AS (
     UPDATE pgqueuer.jobs AS job

@@ -29,6 +29,12 @@ recorded AS (
     FROM ended
     WHERE $4 > 0
 ),
+counted AS (
+    INSERT INTO pgqueuer.counts (kind, available)
+    SELECT kind, -count(*)
+    FROM ended
+    GROUP BY kind
+),
 -- Its slot is free, if it had one.
 rung AS MATERIALIZED (
     SELECT pgqueuer.ring()

@@ -58,6 +58,12 @@ recorded AS (
     LEFT JOIN pgqueuer.kinds AS known ON known.kind = discarded.kind
     WHERE coalesce(known.retain_seconds, 1) > 0
 ),
+counted AS (
+    INSERT INTO pgqueuer.counts (kind, held)
+    SELECT kind, -count(*)
+    FROM discarded
+    GROUP BY kind
+),
 -- Somebody waits for them.
 ends AS MATERIALIZED (
     SELECT pgqueuer.tell_ends(array_agg(id)) AS told

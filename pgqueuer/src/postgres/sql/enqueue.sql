@@ -32,7 +32,13 @@ inserted AS (
         headers,
         limit_key
     FROM entering
-    RETURNING 1
+    RETURNING kind, state
+),
+counted AS (
+    INSERT INTO pgqueuer.counts (kind, available, scheduled)
+    SELECT kind, count(*) FILTER (WHERE state = 'available'), count(*) FILTER (WHERE state = 'scheduled')
+    FROM inserted
+    GROUP BY kind
 ),
 -- Only now that something is written: see pgqueuer.ring.
 sorts AS MATERIALIZED (

@@ -16,6 +16,11 @@ WITH inserted AS (
     ) AS entering
     RETURNING id
 ),
+counted AS (
+    INSERT INTO pgqueuer.counts (kind, available)
+    SELECT $1, count(*)
+    FROM inserted
+),
 done AS MATERIALIZED (
     SELECT array_agg(id) AS ids
     FROM inserted

@@ -23,7 +23,13 @@ promoted AS (
         position = placed.position
     FROM placed
     WHERE job.id = placed.id
-    RETURNING job.id
+    RETURNING job.id, job.kind
+),
+counted AS (
+    INSERT INTO pgqueuer.counts (kind, available, scheduled)
+    SELECT kind, count(*), -count(*)
+    FROM promoted
+    GROUP BY kind
 ),
 -- Once, and only if there is something to ring for: an upkeep that rang each time would
 -- wake itself.

@@ -32,7 +32,7 @@ WITH chosen AS MATERIALIZED (
     FOR UPDATE
 ),
 free AS MATERIALIZED (
-    SELECT id
+    SELECT id, state AS left_state
     FROM (
         SELECT
             chosen.*,
@@ -63,7 +63,17 @@ requeued AS (
         payload = coalesce($12::bytea, job.payload)
     FROM free, due
     WHERE job.id = free.id
-    RETURNING job.id, job.kind, job.priority, job.state
+    RETURNING job.id, job.kind, job.priority, job.state, free.left_state
+),
+counted AS (
+    INSERT INTO pgqueuer.counts (kind, available, scheduled, held)
+    SELECT
+        kind,
+        count(*) FILTER (WHERE state = 'available'),
+        count(*) FILTER (WHERE state = 'scheduled') - count(*) FILTER (WHERE left_state = 'scheduled'),
+        -count(*) FILTER (WHERE left_state = 'held')
+    FROM requeued
+    GROUP BY kind
 ),
 sorts AS MATERIALIZED (
     SELECT DISTINCT kind, priority, state

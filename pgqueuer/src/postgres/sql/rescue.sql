@@ -85,6 +85,13 @@ crashes AS (
     UNION ALL
     SELECT id, kind, session, 'discarded' FROM discarded
 ),
+counted AS (
+    INSERT INTO pgqueuer.counts (kind, available, held)
+    SELECT kind, -count(*), count(*) FILTER (WHERE state = 'held')
+    FROM crashes
+    WHERE state <> 'available'
+    GROUP BY kind
+),
 -- Once, and only if there is something to ring for. A job that is discarded leaves its slot.
 rung AS MATERIALIZED (
     SELECT pgqueuer.ring()

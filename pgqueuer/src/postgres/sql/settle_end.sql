@@ -49,6 +49,12 @@ recorded AS (
         )
     FROM ended
 ),
+counted AS (
+    INSERT INTO pgqueuer.counts (kind, available)
+    SELECT kind, -count(*)
+    FROM ended
+    GROUP BY kind
+),
 -- Slots are free, if any was taken.
 rung AS MATERIALIZED (
     SELECT pgqueuer.ring()

@@ -28,6 +28,13 @@ kept AS (
       AND job.claim_number = settled.claim_number
     RETURNING job.id, job.claim_number, job.kind, job.state, job.slot
 ),
+counted AS (
+    INSERT INTO pgqueuer.counts (kind, available, scheduled, held)
+    SELECT kind, -count(*), count(*) FILTER (WHERE state = 'scheduled'), count(*) FILTER (WHERE state = 'held')
+    FROM kept
+    WHERE state <> 'available'
+    GROUP BY kind
+),
 -- Once for each sort of news, and only if there is any.
 news AS (
     SELECT DISTINCT CASE state WHEN 'scheduled' THEN 'scheduled' ELSE '' END AS news

@@ -10,7 +10,13 @@ WITH ended AS (
           THEN true
           ELSE false
       END
-    RETURNING job.id, job.claim_number, job.slot
+    RETURNING job.id, job.claim_number, job.kind, job.slot
+),
+counted AS (
+    INSERT INTO pgqueuer.counts (kind, available)
+    SELECT kind, -count(*)
+    FROM ended
+    GROUP BY kind
 ),
 -- Slots are free, if any was taken.
 rung AS MATERIALIZED (

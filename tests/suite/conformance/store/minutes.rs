@@ -41,7 +41,7 @@ fn done(kind: &str, ago: Duration, tally: Tally) -> MinuteToAdd {
         ago,
         session: SessionId(1),
         kind: kind.to_owned(),
-        tally,
+        measures: tally.into(),
     }
 }
 

@@ -1,0 +1,16 @@
+-- What was done of each kind since the schema was installed. No parameters.
+SELECT
+    kind,
+    completed,
+    retried,
+    held,
+    discarded,
+    cancelled,
+    snoozed,
+    wait_seconds,
+    run_seconds,
+    max_run_seconds,
+    waits,
+    runs
+FROM pgqueuer.totals
+ORDER BY kind;

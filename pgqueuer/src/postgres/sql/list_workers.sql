@@ -1,0 +1,12 @@
+-- The workers whose sessions last, the oldest first. No parameters.
+SELECT
+    session.id,
+    session.worker,
+    session.started_at,
+    session.expires_at,
+    session.armed,
+    report.concurrency,
+    coalesce(report.running, '{}') AS running
+FROM pgqueuer.sessions AS session
+LEFT JOIN pgqueuer.reports AS report ON report.session = session.id
+ORDER BY session.id;
