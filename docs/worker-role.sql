@@ -10,4 +10,5 @@ GRANT SELECT, INSERT, UPDATE, DELETE
     TO app_worker;
 GRANT SELECT ON pgqueuer.awaited TO app_worker;
 GRANT USAGE, SELECT ON SEQUENCE pgqueuer.positions TO app_worker;
+GRANT SELECT ON SEQUENCE pgqueuer.counts_id_seq TO app_worker;
 GRANT EXECUTE ON FUNCTION pgqueuer.tend_history TO app_worker;

@@ -115,7 +115,7 @@ CREATE INDEX jobs_keys_idx ON pgqueuer.jobs (kind, priority DESC, limit_key, pos
 -- number of a kind and state, or taken from it. The sum is the number; workers fold many rows into few.
 -- A job that runs is an available one. So that nobody waits for anybody, no row is ever updated.
 CREATE TABLE pgqueuer.counts (
-    id        bigint           NOT NULL DEFAULT nextval('pgqueuer.positions'),
+    id        bigint           GENERATED ALWAYS AS IDENTITY,
     available bigint           NOT NULL DEFAULT 0,
     scheduled bigint           NOT NULL DEFAULT 0,
     held      bigint           NOT NULL DEFAULT 0,
@@ -387,8 +387,8 @@ CREATE FUNCTION pgqueuer.fold_counts(most bigint) RETURNS bigint
         IF (SELECT count(*) FROM (SELECT FROM pgqueuer.counts WHERE id > mark.low LIMIT few) AS first_ones) < few THEN
             RETURN 0;
         END IF;
-        -- The position first, so that whoever took one up to there has a transaction id before ours.
-        SELECT last_value INTO written FROM pgqueuer.positions;
+        -- The id first, so that whoever took one up to there has a transaction id before ours.
+        SELECT last_value INTO written FROM pgqueuer.counts_id_seq;
         next := pg_current_xact_id();
         -- Before the rows are read: so they are all seen that have an id up to the candidate.
         is_safe := pg_snapshot_xmin(pg_current_snapshot()) >= mark.candidate_xid;

@@ -59,6 +59,7 @@ pub(crate) async fn on_postgres(case: impl AsyncFnOnce(&Database)) {
     let mut kept = KeptOnPanic(format!("schema \"{}\"", database.schema));
 
     in_time(case(&database)).await;
+    database.check_counts().await;
 
     kept.0.clear();
     let drop = format!("DROP SCHEMA IF EXISTS \"{}\" CASCADE", database.schema);
@@ -78,6 +79,7 @@ pub(crate) async fn in_own_database(case: impl AsyncFnOnce(&Database)) {
     let mut kept = KeptOnPanic(format!("database \"{name}\""));
 
     in_time(case(&database)).await;
+    database.check_counts().await;
 
     kept.0.clear();
     database.close().await;
@@ -133,6 +135,23 @@ impl Database {
     async fn close(&self) {
         self.pgq.close().await;
         self.pool.close().await;
+    }
+
+    /// Whatever a case has done: the numbers that dashboards show are those of the jobs. A case that
+    /// changes jobs by hand has to [recount](PgQueuer::recount) them.
+    async fn check_counts(&self) {
+        let installed = "SELECT to_regprocedure('pgqueuer.recount()') IS NOT NULL";
+        let installed: bool = sqlx::query_scalar(self.sql(installed))
+            .fetch_one(&self.pool)
+            .await
+            .expect("look for the schema");
+        if installed {
+            let wrong: i64 = sqlx::query_scalar(self.sql("SELECT pgqueuer.recount()"))
+                .fetch_one(&self.pool)
+                .await
+                .expect("count the jobs");
+            assert_eq!(wrong, 0, "so many kinds were counted wrongly");
+        }
     }
 
     pub(crate) fn store(&self) -> &dyn Store {

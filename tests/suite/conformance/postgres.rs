@@ -1,6 +1,7 @@
 //! What there is only on PostgreSQL: functions in SQL, plans, and how rows are updated.
 
 mod claim_plan;
+mod counts;
 mod enqueue_function;
 mod gathering;
 mod history_days;

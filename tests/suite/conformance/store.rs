@@ -14,6 +14,7 @@ mod limits;
 mod limits_by_key;
 mod minutes;
 mod operate;
+mod overview;
 mod pauses;
 mod progress;
 mod promote;

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use pgqueuer::{
-    Codec, Headers, JobId, Payload, Result,
+    Codec, Headers, JobId, KindOverview, Payload, Result,
     store::{
         Bound, ClaimKey, ClaimRequest, ClaimedJob, Counts, Disposition, Failure, FailureReason,
         Holds, JobRecord, JobToEnqueue, Look, MinuteToAdd, Place, RunAt, SessionId, Settlement,
@@ -259,8 +259,21 @@ impl<'a> Side<'a> {
         let due = self.store.due_schedules(&KINDS, &KINDS).await?;
         let number = |id: JobId| self.job(id);
         let schedules = self.store.list_schedules().await?.into_iter();
+        let overview = self.store.overview().await?.kinds.into_iter();
+        let of_kind = |it: KindOverview| {
+            let counts = [it.counts.available, it.counts.scheduled, it.counts.held];
+            (
+                it.kind,
+                it.queue,
+                counts,
+                it.oldest.map(|it| hours(it, now)),
+            )
+        };
+        let totals = self.store.list_totals().await?.into_iter();
         Ok(Contents {
             jobs,
+            overview: overview.map(of_kind).collect(),
+            totals: totals.map(|it| (it.kind, it.measures.tally)).collect(),
             kinds: self.store.list_kinds().await?,
             schedules: schedules.map(|it| schedules::view(it, number)).collect(),
             soonest: due.soonest,

@@ -51,6 +51,9 @@ pub(super) struct Claimed {
 pub(super) struct Contents {
     pub(super) jobs: Vec<Option<Record>>,
     pub(super) kinds: Vec<KindRecord>,
+    /// Kind, queue, available, scheduled, held, and for how many hours the oldest has waited.
+    pub(super) overview: Vec<(String, Option<String>, [u64; 3], Option<i64>)>,
+    pub(super) totals: Vec<(String, Tally)>,
     pub(super) schedules: Vec<Recurring>,
     pub(super) soonest: Option<DateTime<Utc>>,
     /// Names and revisions.

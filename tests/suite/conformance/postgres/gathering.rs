@@ -135,6 +135,8 @@ async fn tells_everybody_what_went_wrong(database: &Database) {
         assert_eq!(error.kind(), ErrorKind::Schema);
         assert!(format!("{error:?}").contains("pgqueuer.jobs"), "{error:?}");
     }
+    let back = "ALTER TABLE pgqueuer.elsewhere RENAME TO jobs";
+    database.pool().execute(back).await.unwrap();
 }
 
 /// Their jobs are enqueued, or not; those of all others are.

@@ -71,6 +71,8 @@ async fn are_held_with_the_reason(database: &Database) {
     for sql in &odd {
         ids.push(run_sql(database, sql).await.unwrap());
     }
+    // What was inserted by hand was not counted.
+    assert_eq!(database.pgq.recount().await.unwrap(), 1);
     let good = call(r#"'{"number": 1.5}'"#);
     let good = run_sql(database, &good).await.unwrap();
     // Nobody has been told of the lane of what was inserted by hand, nor need be.

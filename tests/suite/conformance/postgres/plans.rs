@@ -59,7 +59,7 @@ const PLACE: &str = "Tid Scan";
 const MATCHED: &str = "Tid Scan, matched by hash";
 
 #[rustfmt::skip]
-const STATEMENTS: [Guarded; 9] = [
+const STATEMENTS: [Guarded; 10] = [
     guarded!("claim" ("bigint, text[], smallint[], bigint[], bigint, boolean")
         as ("1, '{mail,report}', '{0,0}', '{0,0}', 100, true")
         reads [LINE, PLACE], dedicated: true),
@@ -81,6 +81,7 @@ const STATEMENTS: [Guarded; 9] = [
         reads [KEY], dedicated: true),
     guarded!("promote" ("bigint") as ("1000") reads [DUE, NEXT_DUE, KEY], dedicated: false),
     guarded!("get_job" ("bigint") as ("1") reads [KEY], dedicated: false),
+    guarded!("backlog" ("") as ("") reads [LINE], dedicated: false),
 ];
 
 async fn stay_the_same_from_none_to_a_million_jobs(database: &Database) {
@@ -157,10 +158,17 @@ async fn explain(database: &Database, statement: &Guarded) -> Value {
         let set = format!("SET LOCAL {setting}");
         transaction.execute(sqlx::AssertSqlSafe(set)).await.unwrap();
     }
-    let prepare = format!("PREPARE {name} ({types}) AS {text}");
+    // Without parameters, there is no list of them.
+    let in_brackets = |list: &str| match list {
+        "" => String::new(),
+        list => format!("({list})"),
+    };
+    let types = in_brackets(types);
+    let arguments = in_brackets(arguments);
+    let prepare = format!("PREPARE {name} {types} AS {text}");
     let prepare = sqlx::raw_sql(database.sql(&prepare));
     transaction.execute(prepare).await.unwrap();
-    let explain = format!("EXPLAIN (FORMAT json) EXECUTE {name}({arguments})");
+    let explain = format!("EXPLAIN (FORMAT json) EXECUTE {name} {arguments}");
     let plan: Value = sqlx::query_scalar(database.sql(&explain))
         .persistent(false)
         .fetch_one(&mut *transaction)

@@ -1,0 +1,159 @@
+//! How unfinished jobs are counted without being read.
+
+use futures_util::future::join_all;
+use pgqueuer::Counts;
+use sqlx::Executor as _;
+
+use super::super::postgres_only;
+use crate::{
+    backend::Database,
+    support::{enqueue, enqueue_many, job},
+};
+
+postgres_only! {
+    on_postgres:
+    are_folded_when_there_are_many,
+    are_right_while_many_fold_and_count_at_once,
+    wait_for_a_transaction_that_is_slow_to_commit,
+    are_not_read_where_they_were_folded,
+    are_mended_after_jobs_were_deleted_by_hand,
+    are_those_of_what_was_committed,
+}
+
+const LIMIT: u32 = 20_000;
+
+async fn rows(database: &Database) -> i64 {
+    let count = database.sql("SELECT count(*) FROM pgqueuer.counts");
+    let rows = sqlx::query_scalar(count).fetch_one(database.pool()).await;
+    rows.unwrap()
+}
+
+async fn mark(database: &Database) -> i64 {
+    let low = database.sql("SELECT low FROM pgqueuer.counts_mark");
+    let low = sqlx::query_scalar(low).fetch_one(database.pool()).await;
+    low.unwrap()
+}
+
+/// As if the last mark had been long ago.
+async fn let_the_mark_move(database: &Database) {
+    let long_ago = database.sql("UPDATE pgqueuer.counts_mark SET moved_at = '-infinity'");
+    sqlx::raw_sql(long_ago)
+        .execute(database.pool())
+        .await
+        .unwrap();
+}
+
+async fn fold(database: &Database) -> u64 {
+    database.store().fold_counts(LIMIT).await.unwrap()
+}
+
+async fn available(database: &Database) -> u64 {
+    let kinds = database.pgq.overview().await.unwrap().kinds;
+    kinds.iter().map(|it| it.counts.available).sum()
+}
+
+/// Writes that many rows which come to nothing.
+async fn write_rows(database: &Database, rows: usize) {
+    let write = format!(
+        "INSERT INTO pgqueuer.counts (kind, available) \
+         SELECT 'mail', CASE WHEN n % 2 = 0 THEN 1 ELSE -1 END FROM generate_series(1, {rows}) AS n"
+    );
+    let write = sqlx::raw_sql(database.sql(&write));
+    write.execute(database.pool()).await.unwrap();
+}
+
+async fn are_folded_when_there_are_many(database: &Database) {
+    enqueue_many(database.store(), &job("mail"), 3).await;
+    enqueue(database.store(), job("report")).await;
+    assert_eq!(fold(database).await, 0);
+    assert_eq!(rows(database).await, 2);
+    write_rows(database, 1000).await;
+
+    assert_eq!(fold(database).await, 1002);
+
+    assert_eq!((rows(database).await, available(database).await), (2, 4));
+    write_rows(database, 1000).await;
+    assert_eq!(database.store().fold_counts(700).await.unwrap(), 700);
+    assert_eq!(available(database).await, 4);
+}
+
+async fn are_right_while_many_fold_and_count_at_once(database: &Database) {
+    let enqueuing = (0..20).map(async |_| {
+        for _ in 0..10 {
+            enqueue(database.store(), job("mail")).await;
+            write_rows(database, 200).await;
+            fold(database).await;
+            let_the_mark_move(database).await;
+        }
+    });
+
+    join_all(enqueuing).await;
+
+    assert_eq!(available(database).await, 200);
+    write_rows(database, 1000).await;
+    fold(database).await;
+    assert!(rows(database).await < 500);
+}
+
+async fn wait_for_a_transaction_that_is_slow_to_commit(database: &Database) {
+    let mut slow = database.pool().begin().await.unwrap();
+    let enqueue = database.sql("SELECT pgqueuer.enqueue('mail')");
+    slow.execute(sqlx::raw_sql(enqueue)).await.unwrap();
+    for _ in 0..4 {
+        write_rows(database, 1000).await;
+        fold(database).await;
+        let_the_mark_move(database).await;
+    }
+    assert_eq!(available(database).await, 0);
+
+    slow.commit().await.unwrap();
+
+    assert_eq!(available(database).await, 1);
+    write_rows(database, 1000).await;
+    assert_eq!(fold(database).await, 1001);
+}
+
+async fn are_not_read_where_they_were_folded(database: &Database) {
+    write_rows(database, 1000).await;
+    let written = database.sql("SELECT max(id) FROM pgqueuer.counts");
+    let written: i64 = sqlx::query_scalar(written)
+        .fetch_one(database.pool())
+        .await
+        .unwrap();
+
+    // What is dead behind the mark costs nothing, whatever keeps vacuum from removing it. Others on this
+    // server may hold it back for a while.
+    while mark(database).await < written {
+        write_rows(database, 1000).await;
+        fold(database).await;
+        let_the_mark_move(database).await;
+    }
+
+    assert_eq!(available(database).await, 0);
+}
+
+async fn are_mended_after_jobs_were_deleted_by_hand(database: &Database) {
+    enqueue_many(database.store(), &job("mail"), 5).await;
+    enqueue_many(database.store(), &job("report"), 5).await;
+    let delete = database.sql("DELETE FROM pgqueuer.jobs WHERE kind = 'mail'");
+    sqlx::raw_sql(delete)
+        .execute(database.pool())
+        .await
+        .unwrap();
+    assert_eq!(available(database).await, 10);
+
+    assert_eq!(database.pgq.recount().await.unwrap(), 1);
+
+    assert_eq!(available(database).await, 5);
+    assert_eq!(database.pgq.recount().await.unwrap(), 0);
+}
+
+async fn are_those_of_what_was_committed(database: &Database) {
+    let mut undone = database.pool().begin().await.unwrap();
+    let enqueue = database.sql("SELECT pgqueuer.enqueue('mail')");
+    undone.execute(sqlx::raw_sql(enqueue)).await.unwrap();
+    undone.rollback().await.unwrap();
+
+    assert_eq!(available(database).await, 0);
+    assert_eq!(database.pgq.count_jobs().await.unwrap(), Counts::default());
+}
