@@ -1,5 +1,5 @@
-//! `cargo xtask chaos`, `limits`, `schedules` and `waits`: what the programs of `tests/src/bin` do, on
-//! whatever machine.
+//! `cargo xtask chaos`, `limits`, `schedules`, `waits` and `looks`: what the programs of `tests/src/bin` do,
+//! on whatever machine.
 
 use crate::{Result, shell, test::Server};
 
@@ -12,8 +12,12 @@ pub(crate) fn run(program: &str, args: &[String]) -> Result {
         "--all-features",
         "--bin",
         program,
-        "--",
     ];
+    // It compares speeds.
+    if program == "looks" {
+        cargo.push("--release");
+    }
+    cargo.push("--");
     cargo.extend(args.iter().map(String::as_str));
     shell::run(Server::any()?.cargo(&cargo))
 }

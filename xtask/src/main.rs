@@ -19,6 +19,7 @@ cargo xtask chaos [--minutes 30] [--seed N]        everything fails at random, a
 cargo xtask limits [TRIAL…]                         workers that are killed try to break limits; what limits cost
 cargo xtask schedules [--seconds 300]               workers of schedules are killed; each slot must have its job
 cargo xtask waits [TRIAL…]                          10,000 wait for results over one connection that is cut; how soon one comes
+cargo xtask looks [TRIAL…]                          what looking at a queue costs: with millions of jobs, and beside workers
 cargo xtask fuzz [--minutes 10] [TARGET…]          any input whatever, for as long as one likes
 cargo xtask tidy                                   the rules that no compiler checks
 cargo xtask bless                                  rewrites what tests compare with
@@ -36,7 +37,7 @@ fn main() -> ExitCode {
     let outcome = match command {
         "test" => test::run(rest),
         "tidy" => tidy::run(),
-        "chaos" | "limits" | "schedules" | "waits" => chaos::run(command, rest),
+        "chaos" | "limits" | "schedules" | "waits" | "looks" => chaos::run(command, rest),
         "fuzz" => fuzz::run(rest),
         "bless" => bless::run(),
         "ci" => ci::run(rest),

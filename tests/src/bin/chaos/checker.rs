@@ -195,6 +195,14 @@ impl<'a> Checker<'a> {
         if sessions > 0 {
             wrong.push(format!("{sessions} sessions are left, and no worker"));
         }
+        let miscounted: i64 = sqlx::query_scalar("SELECT pgqueuer.recount()")
+            .fetch_one(&mut *self.connection)
+            .await?;
+        if miscounted > 0 {
+            wrong.push(format!(
+                "the jobs of {miscounted} kinds are counted wrongly"
+            ));
+        }
         let panicked = |line: &&String| line.contains("a loop of the worker has panicked");
         wrong.extend(self.fleet.logs()?.iter().filter(panicked).cloned());
         Ok(wrong)

@@ -1,13 +1,16 @@
 //! How unfinished jobs are counted without being read.
 
 use futures_util::future::join_all;
-use pgqueuer::Counts;
+use pgqueuer::{
+    Counts, JobFilter, OnConflict, Unique, UniqueFor,
+    store::{JobToEnqueue, RunAt},
+};
 use sqlx::Executor as _;
 
-use super::super::postgres_only;
+use super::{super::postgres_only, history_days::with_role};
 use crate::{
     backend::Database,
-    support::{enqueue, enqueue_many, job},
+    support::{LONG, enqueue, enqueue_many, job},
 };
 
 postgres_only! {
@@ -18,6 +21,8 @@ postgres_only! {
     are_not_read_where_they_were_folded,
     are_mended_after_jobs_were_deleted_by_hand,
     are_those_of_what_was_committed,
+    are_shown_to_a_role_that_only_looks,
+    are_written_by_a_role_that_only_enqueues,
 }
 
 const LIMIT: u32 = 20_000;
@@ -156,4 +161,72 @@ async fn are_those_of_what_was_committed(database: &Database) {
 
     assert_eq!(available(database).await, 0);
     assert_eq!(database.pgq.count_jobs().await.unwrap(), Counts::default());
+}
+
+/// What the guide says, and no more.
+const VIEWER: &str = include_str!("../../../../docs/viewer-role.sql");
+const PRODUCER: &str = include_str!("../../../../docs/producer-role.sql");
+
+async fn are_shown_to_a_role_that_only_looks(database: &Database) {
+    let id = enqueue(database.store(), job("mail")).await;
+    with_role(database, VIEWER, async |pgq| {
+        let overview = pgq.overview().await.unwrap();
+        assert_eq!(overview.kinds[0].counts.available, 1);
+        pgq.list_totals().await.unwrap();
+        pgq.list_kinds().await.unwrap();
+        pgq.list_limits().await.unwrap();
+        pgq.list_schedules().await.unwrap();
+        pgq.verify().await.unwrap();
+        assert_eq!(
+            pgq.list_jobs(&JobFilter::all(), None, 10)
+                .await
+                .unwrap()
+                .len(),
+            1
+        );
+        assert!(pgq.get_job(id).await.unwrap().is_some());
+        assert!(pgq.cancel(&JobFilter::all(), "").await.is_err());
+        assert!(pgq.recount().await.is_err());
+    })
+    .await;
+}
+
+async fn are_written_by_a_role_that_only_enqueues(database: &Database) {
+    let later = JobToEnqueue {
+        run_at: RunAt::After(LONG),
+        ..job("mail")
+    };
+    let unique = Unique {
+        key: "7".to_owned(),
+        lasts: UniqueFor::Window(LONG),
+        on_conflict: OnConflict::Skip,
+    };
+    let in_sql = "SELECT pgqueuer.enqueue('mail', unique_key => 'mine')";
+    let unique_ones = PRODUCER.find("-- For unique jobs").unwrap();
+    with_role(database, &PRODUCER[..unique_ones], async |pgq| {
+        enqueue(&**pgq.store(), job("mail")).await;
+        enqueue_many(&**pgq.store(), &job("mail"), 2).await;
+        enqueue(&**pgq.store(), later.clone()).await;
+        assert!(
+            pgq.store()
+                .enqueue_unique(&[(job("mail"), Some(unique.clone()))])
+                .await
+                .is_err()
+        );
+        assert!(pgq.get_job(1).await.is_err());
+    })
+    .await;
+    with_role(database, PRODUCER, async |pgq| {
+        let unique_one = [(job("mail"), Some(unique.clone()))];
+        pgq.store().enqueue_unique(&unique_one).await.unwrap();
+        for _ in 0..2 {
+            let in_sql = sqlx::raw_sql(database.sql(in_sql));
+            pgq.pool().unwrap().execute(in_sql).await.unwrap();
+        }
+        assert!(pgq.cancel(&JobFilter::all(), "").await.is_err());
+    })
+    .await;
+
+    let mail = &database.pgq.overview().await.unwrap().kinds[0];
+    assert_eq!((mail.counts.available, mail.counts.scheduled), (5, 1));
 }

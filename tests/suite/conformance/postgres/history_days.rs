@@ -307,6 +307,8 @@ pub(super) async fn with_role(
     let create = format!("CREATE ROLE \"{role}\"");
     execute(database, &create).await;
     let grants = grants.replace("app_worker", &format!("\"{role}\""));
+    let grants = grants.replace("app_viewer", &format!("\"{role}\""));
+    let grants = grants.replace("app_producer", &format!("\"{role}\""));
     let grants = grants.replace(
         "SCHEMA pgqueuer",
         &format!("SCHEMA \"{}\"", database.schema),
