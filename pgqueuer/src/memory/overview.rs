@@ -55,6 +55,7 @@ impl Memory {
         let of_kind = |(kind, backlog): (&str, Backlog)| Backlog {
             kind: kind.to_owned(),
             queue: self.kinds.get(kind).map(|it| it.queue.clone()),
+            is_alias: self.kinds.get(kind).is_some_and(|it| it.job != it.kind),
             paused: self.paused_by(kind),
             ..backlog
         };

@@ -18,8 +18,8 @@ use crate::limits::Scope;
 pub struct Overview {
     /// When it was so, by the clock of the store.
     pub at: DateTime<Utc>,
-    /// The kinds that workers have published, and those that have unfinished jobs or were at work in the
-    /// last minutes, by name.
+    /// The kinds that workers have published, and those (aliases, too) that have unfinished jobs or were at
+    /// work in the last half hour, by name.
     pub kinds: Vec<KindOverview>,
     /// The workers, the oldest session first.
     pub workers: Vec<WorkerRecord>,
@@ -131,6 +131,8 @@ impl KindTotal {
 pub(crate) struct Backlog {
     pub(crate) kind: String,
     pub(crate) queue: Option<String>,
+    /// Another name for a kind: shown only if there is something to show.
+    pub(crate) is_alias: bool,
     pub(crate) paused: Option<Scope>,
     /// With those that run.
     pub(crate) available: u64,
@@ -170,7 +172,11 @@ impl Parts {
             minutes,
         } = self;
         let mut kinds: BTreeMap<String, KindOverview> = BTreeMap::new();
+        let mut aliases = Vec::new();
         for it in backlog {
+            if it.is_alias {
+                aliases.push(it.kind.clone());
+            }
             let kind = entry(&mut kinds, &it.kind);
             kind.queue = it.queue;
             kind.paused = it.paused;
@@ -201,6 +207,14 @@ impl Parts {
             kind.recent.lasted = RECENT + into_minute;
             let last_two: u64 = kind.minutes[CHART - 2..].iter().sum();
             kind.per_second = last_two as f64 / (minute_long + into_minute).as_secs_f64();
+        }
+        for alias in &aliases {
+            let is_quiet = kinds.get(alias).is_some_and(|it| {
+                it.counts == Counts::default() && it.minutes.iter().all(|it| *it == 0)
+            });
+            if is_quiet {
+                kinds.remove(alias);
+            }
         }
         Overview {
             at,

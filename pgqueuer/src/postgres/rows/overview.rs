@@ -20,6 +20,7 @@ pub(in crate::postgres) fn backlog(row: &PgRow) -> sqlx::Result<Backlog> {
     Ok(Backlog {
         kind: row.try_get("kind")?,
         queue: row.try_get("queue")?,
+        is_alias: row.try_get::<Option<bool>, _>("is_alias")? == Some(true),
         paused: scope.map(|it| Scope::from_parts(&it, name.unwrap_or_default())),
         available: count("available")?,
         scheduled: count("scheduled")?,

@@ -37,6 +37,7 @@ oldest AS MATERIALIZED (
 SELECT
     coalesce(known.kind, counted.kind) AS kind,
     known.queue,
+    known.job <> known.kind AS is_alias,
     coalesce(counted.available, 0) AS available,
     coalesce(counted.scheduled, 0) AS scheduled,
     coalesce(counted.held, 0) AS held,

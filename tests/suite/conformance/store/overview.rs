@@ -18,6 +18,7 @@ use crate::support::{
 store_cases! {
     is_empty_at_first,
     has_each_kind_that_is_published,
+    has_an_alias_only_while_it_has_jobs,
     has_jobs_of_a_kind_that_nobody_has_published,
     counts_jobs_by_state,
     follows_a_job_through_its_life,
@@ -95,6 +96,25 @@ async fn has_each_kind_that_is_published(store: &dyn Store) {
         names,
         [("mail", Some("default")), ("report", Some("office"))]
     );
+}
+
+async fn has_an_alias_only_while_it_has_jobs(store: &dyn Store) {
+    let alias = KindRecord {
+        kind: "letter".to_owned(),
+        ..kind_record("mail")
+    };
+    store
+        .publish_kinds(&[alias, kind_record("mail")])
+        .await
+        .unwrap();
+    assert_eq!(mail(store).await.kind, "mail");
+
+    enqueue(store, job("letter")).await;
+
+    let kinds = overview(store).await.kinds;
+    let queues: Vec<_> = kinds.iter().map(|it| it.queue.as_deref()).collect();
+    assert_eq!(queues, [Some("default"); 2]);
+    assert_eq!(kinds[0].counts.available, 1);
 }
 
 async fn has_jobs_of_a_kind_that_nobody_has_published(store: &dyn Store) {
