@@ -12,7 +12,7 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    cli::{AppCli, AppCommand, PgqCli, PgqCommand, with_default_command},
+    cli::{AppCli, AppCommand, Command, GlobalArgs, PgqCli, PgqCommand, with_default_command},
     commands,
     exit::Failure,
     output::Output,
@@ -100,7 +100,8 @@ impl App {
     /// programs with a command line of their own. The first of `args` is the name of the
     /// program.
     ///
-    /// Sets up no logging, and leaves the process running.
+    /// Sets up no logging, and leaves the process running. (The live `dashboard` is not
+    /// written there, but drawn where standard output is a terminal; with `--once` it is.)
     ///
     /// # Errors
     ///
@@ -139,7 +140,9 @@ impl App {
                 commands::worker::run(&cli.global, self, args, output).await
             }
             AppCommand::Common(command) => {
-                logging.start(LevelFilter::WARN);
+                logging
+                    .beside(&command, &cli.global)
+                    .start(LevelFilter::WARN);
                 commands::run(&cli.global, Some(self), command, output).await
             }
         }
@@ -171,10 +174,13 @@ async fn try_run_pgq(args: Vec<OsString>, output: &mut (dyn Write + Send)) -> Re
     let Some(cli) = parse::<PgqCli>(args, output)? else {
         return Ok(());
     };
-    Logging::SetUp.start(LevelFilter::WARN);
     let output = &mut Output::new(output, cli.global.format);
     match cli.command {
-        PgqCommand::Common(command) => commands::run(&cli.global, None, command, output).await,
+        PgqCommand::Common(command) => {
+            let logging = Logging::SetUp.beside(&command, &cli.global);
+            logging.start(LevelFilter::WARN);
+            commands::run(&cli.global, None, command, output).await
+        }
         PgqCommand::Worker { .. } => Err(Failure::usage(
             "`pgq` has no jobs to run: the worker is your own program. Write \
              `pgqueuer_cli::App::new().run().await` in its `main`, and start it",
@@ -206,6 +212,14 @@ enum Logging {
 }
 
 impl Logging {
+    /// No lines of logs across a dashboard.
+    fn beside(self, command: &Command, global: &GlobalArgs) -> Self {
+        match command {
+            Command::Dashboard(args) if args.is_live(global.format) => Self::LeaveAlone,
+            _ => self,
+        }
+    }
+
     /// `level` is what `RUST_LOG` replaces.
     fn start(self, level: LevelFilter) {
         if matches!(self, Self::LeaveAlone) {

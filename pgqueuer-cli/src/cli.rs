@@ -8,6 +8,7 @@ use pgqueuer::SchemaName;
 use crate::{
     commands::{
         bench::BenchArgs,
+        dashboard::DashboardArgs,
         enqueue::EnqueueArgs,
         jobs::JobsArgs,
         limits::LimitsArgs,
@@ -73,6 +74,11 @@ pub(crate) enum Command {
     Sql,
     /// Lists the kinds of jobs that are known, with their arguments.
     Kinds,
+    /// Shows per kind what waits, runs and is held, how old and how fast.
+    Backlog,
+    /// Shows the workers, and what they are doing.
+    Workers,
+    Dashboard(DashboardArgs),
     Jobs(Box<JobsArgs>),
     Enqueue(EnqueueArgs),
     Limits(LimitsArgs),

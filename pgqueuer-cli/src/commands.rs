@@ -1,6 +1,7 @@
 //! One file for each command: its arguments, then what it does.
 
 pub(crate) mod bench;
+pub(crate) mod dashboard;
 pub(crate) mod enqueue;
 pub(crate) mod jobs;
 pub(crate) mod limits;
@@ -9,11 +10,13 @@ pub(crate) mod schedules;
 pub(crate) mod uninstall;
 pub(crate) mod worker;
 
+mod backlog;
 mod install;
 mod kinds;
 mod sql;
 mod upgrade;
 mod verify;
+mod workers;
 
 use pgqueuer::PgQueuer;
 
@@ -41,6 +44,12 @@ pub(crate) async fn run(
         Command::Uninstall(args) => uninstall::run(&connect().await?, global, &args, output).await,
         Command::Sql => sql::run(global, output),
         Command::Kinds => kinds::run(global, app, output).await,
+        Command::Backlog => backlog::run(&connect().await?, output).await,
+        Command::Workers => workers::run(&connect().await?, output).await,
+        Command::Dashboard(args) => {
+            let (pgq, built_in) = open(global, app).await?;
+            dashboard::run(&pgq, built_in, args, global.format, output).await
+        }
         Command::Jobs(args) => {
             let (pgq, built_in) = open(global, app).await?;
             jobs::run(&pgq, built_in, *args, output).await

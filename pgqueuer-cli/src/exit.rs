@@ -78,6 +78,13 @@ impl Failure {
         std::process::exit(i32::from(self.exit_code()))
     }
 
+    /// The message and what caused it, where there is one line for it, without passwords.
+    pub(crate) fn in_a_line(&self) -> String {
+        let report = self.report().replace("\ncaused by: ", ": ");
+        let line = report.strip_prefix("error: ").unwrap_or(&report);
+        line.replace('\n', " ")
+    }
+
     /// The message and what caused it, a line each, without passwords.
     fn report(&self) -> String {
         let mut text = format!("error: {self}");

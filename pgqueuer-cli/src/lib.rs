@@ -8,6 +8,7 @@ mod connection;
 mod exit;
 
 mod catalog;
+mod figures;
 mod output;
 mod table;
 

@@ -33,21 +33,34 @@ impl<'a> Output<'a> {
     pub(crate) fn result<T: Serialize + fmt::Display>(&mut self, value: &T) -> Result<(), Failure> {
         match self.format {
             Format::Table => self.text(&value.to_string()),
-            Format::Json => {
-                let json = serde_json::to_string_pretty(value).map_err(io::Error::other)?;
-                self.text(&json)
-            }
+            Format::Json => self.json(value),
         }
+    }
+
+    /// Writes JSON, whatever the format.
+    pub(crate) fn json<T: Serialize>(&mut self, value: &T) -> Result<(), Failure> {
+        let json = serde_json::to_string_pretty(value).map_err(io::Error::other)?;
+        self.text(&json)
+    }
+
+    /// Writes one of many values: JSON, in a line. `false` if nobody reads them any more.
+    pub(crate) fn line<T: Serialize>(&mut self, value: &T) -> Result<bool, Failure> {
+        let json = serde_json::to_string(value).map_err(io::Error::other)?;
+        self.write(&json)
     }
 
     /// Writes text as it is, whatever the format, and ends its last line.
     pub(crate) fn text(&mut self, text: &str) -> Result<(), Failure> {
-        let text = text.trim_end_matches('\n');
+        self.write(text.trim_end_matches('\n')).map(drop)
+    }
+
+    fn write(&mut self, text: &str) -> Result<bool, Failure> {
         let written = writeln!(self.to, "{text}").and_then(|()| self.to.flush());
         match written {
+            Ok(()) => Ok(true),
             // The reader has seen enough, as in `pgq sql | head`.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            other => Ok(other?),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(error.into()),
         }
     }
 }

@@ -108,6 +108,14 @@ async fn a_worker_installs_the_schema_and_runs_what_is_enqueued() {
     let drained = on(&[&["worker", "--drain", "--grace", "1s"], &options[..]].concat()).await;
     assert_eq!(drained.unwrap(), "2 completed\n");
     assert_eq!(counter.load(Ordering::Relaxed), 42);
+
+    // What looks at the queue is there, too.
+    for watch in [&["backlog"][..], &["dashboard", "--once"]] {
+        let shown = on(watch).await.unwrap();
+        assert!(shown.contains("count"), "{shown}");
+    }
+    let workers = on(&["workers"]).await.unwrap();
+    assert_eq!(workers, "no worker is running\n");
 }
 
 #[tokio::test]

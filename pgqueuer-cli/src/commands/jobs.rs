@@ -1,6 +1,6 @@
 //! `jobs`: looking at jobs, and deciding what becomes of them.
 
-mod view;
+pub(super) mod view;
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
@@ -295,7 +295,7 @@ impl Which {
 /// What was done.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Done {
+pub(super) enum Done {
     Cancelled(pgqueuer::Cancelled),
     Requeued(pgqueuer::Requeued),
     Discarded { discarded: u64 },

@@ -84,11 +84,12 @@ impl ScopeArgs {
     }
 }
 
+/// What became of a pause.
 #[derive(Serialize)]
-struct Paused {
-    scope: Scope,
-    paused: bool,
-    changed: bool,
+pub(super) struct Paused {
+    pub(super) scope: Scope,
+    pub(super) paused: bool,
+    pub(super) changed: bool,
 }
 
 impl fmt::Display for Paused {

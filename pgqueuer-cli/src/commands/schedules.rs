@@ -1,6 +1,6 @@
 //! `schedules`: what recurs, when it comes next, and how it went last.
 
-mod list;
+pub(super) mod list;
 
 use std::ops::RangeInclusive;
 

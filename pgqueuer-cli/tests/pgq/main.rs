@@ -9,3 +9,4 @@ mod operate;
 mod schedules;
 mod schema;
 mod support;
+mod watch;

@@ -6,11 +6,14 @@ use pgqueuer::{Codec, Failure, Headers, JobId, JobRecord, Payload};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{catalog::Catalog, table};
+use crate::{
+    catalog::{Catalog, KnownJob},
+    table,
+};
 
 /// One job, whole.
 #[derive(Serialize)]
-pub(super) struct View {
+pub(in crate::commands) struct View {
     id: JobId,
     kind: String,
     state: String,
@@ -24,6 +27,9 @@ pub(super) struct View {
     /// As JSON, where that is known.
     arguments: Option<Value>,
     payload_bytes: Option<usize>,
+    /// What the arguments are, where they cannot be read.
+    #[serde(skip)]
+    signature: Option<String>,
     failures: Vec<Failure>,
     progress: Option<Progress>,
     /// What its handler returned, of a job that is done.
@@ -38,7 +44,7 @@ struct Progress {
 }
 
 impl View {
-    pub(super) fn of(job: JobRecord, catalog: Option<&Catalog>) -> Self {
+    pub(in crate::commands) fn of(job: JobRecord, catalog: Option<&Catalog>) -> Self {
         let known = catalog.and_then(|it| it.find(&job.kind));
         let descriptor = known.and_then(|it| it.descriptor);
         let arguments = |payload: &Payload| match (payload.codec, descriptor) {
@@ -47,6 +53,7 @@ impl View {
             (Codec::Framed, None) => None,
         };
         Self {
+            signature: known.map(KnownJob::signature),
             id: job.id,
             kind: job.kind,
             state: job.state.to_string(),
@@ -81,7 +88,9 @@ impl fmt::Display for View {
         let arguments = match (&self.arguments, self.payload_bytes) {
             (Some(arguments), _) => arguments.to_string(),
             (None, Some(bytes)) => {
-                format!("{bytes} bytes, which the program that has this job can read")
+                let of = self.signature.as_ref().map(|it| format!(" of {it}"));
+                let of = of.unwrap_or_default();
+                format!("{bytes} bytes{of}, which the program that has this job can read")
             }
             (None, None) => String::new(),
         };

@@ -69,7 +69,7 @@ impl Row {
             None => "forgotten".to_owned(),
         });
         Self {
-            remarks: remarks(&record, lag, built_in),
+            remarks: remarks(&record, built_in),
             words: record.schedule.describe().unwrap_or_default(),
             name: record.name,
             kind: record.kind,
@@ -88,7 +88,12 @@ impl Row {
     }
 }
 
-fn remarks(record: &ScheduleRecord, lag: TimeDelta, built_in: Option<&Catalog>) -> Vec<String> {
+/// What there is to know of a schedule besides.
+pub(in crate::commands) fn remarks(
+    record: &ScheduleRecord,
+    built_in: Option<&Catalog>,
+) -> Vec<String> {
+    let lag = record.lag();
     let mut remarks = Vec::new();
     if let Some(fault) = &record.fault {
         remarks.push(fault.clone());
@@ -151,7 +156,7 @@ impl fmt::Display for List {
 }
 
 /// As the clocks there show it, with what they are called.
-fn in_zone(time: DateTime<Utc>, zone: &str) -> String {
+pub(in crate::commands) fn in_zone(time: DateTime<Utc>, zone: &str) -> String {
     let zone: Tz = zone.parse().unwrap_or(Tz::UTC);
     time.with_timezone(&zone)
         .format("%a %Y-%m-%d %H:%M:%S %Z")

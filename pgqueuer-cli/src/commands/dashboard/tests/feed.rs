@@ -1,0 +1,92 @@
+//! What reads the queue, and acts on it, in its own task.
+
+use std::time::Duration;
+
+use pgqueuer::{Hosts, PgQueuer, SchemaName, Scope};
+
+use super::queue::busy;
+use crate::commands::dashboard::{
+    data::{Detail, Query, Wanted},
+    feed::{Feed, News},
+    model::Trouble,
+    operation::Operation,
+};
+
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// So long that nothing comes any more. Time passes at once here.
+const LONG: Duration = Duration::from_secs(3600);
+
+#[tokio::test(start_paused = true)]
+async fn it_reads_each_interval_and_what_is_asked_for_at_once() {
+    let (pgq, _) = busy().await;
+    let mut feed = Feed::start(&pgq, INTERVAL);
+    for _ in 0..3 {
+        let news = tokio::time::timeout(INTERVAL * 2, feed.news()).await;
+        assert!(matches!(news, Ok(Ok(News::Read(_)))), "{news:?}");
+    }
+    feed.ask(Wanted::Jobs(Query::default()), false);
+    let news = tokio::time::timeout(INTERVAL / 2, feed.news()).await;
+    let Ok(Ok(News::Read(data))) = news else {
+        panic!("{news:?}");
+    };
+    assert!(matches!(data.detail, Detail::Jobs(_, jobs) if jobs.len() == 22));
+}
+
+#[tokio::test(start_paused = true)]
+async fn frozen_it_reads_only_what_is_asked_for() {
+    let (pgq, _) = busy().await;
+    let mut feed = Feed::start(&pgq, INTERVAL);
+    for is_frozen in [true, true, false] {
+        feed.ask(Wanted::Overview, is_frozen);
+        assert!(matches!(feed.news().await, Ok(News::Read(_))));
+        let next = tokio::time::timeout(LONG, feed.news()).await;
+        assert_eq!(next.is_err(), is_frozen, "{next:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_decided_is_done_also_if_one_leaves() {
+    let (pgq, _) = busy().await;
+    let mut feed = Feed::start(&pgq, INTERVAL);
+    let pause = |paused| Operation::SetPaused {
+        scope: Scope::Everything,
+        paused,
+    };
+    feed.ask(Wanted::Overview, true);
+    assert!(matches!(feed.news().await, Ok(News::Read(_))));
+    feed.start_operation(pause(true));
+    let news = feed.news().await;
+    assert!(
+        matches!(&news, Ok(News::Done(Ok(done))) if done == "paused everything"),
+        "{news:?}"
+    );
+    feed.start_operation(pause(false));
+    feed.finish().await;
+    let limits = pgq.list_limits().await.unwrap();
+    let mut paused = limits.iter().filter(|it| it.paused_at.is_some());
+    // As it was: a queue is.
+    assert_eq!(
+        paused.next().unwrap().scope,
+        Scope::Queue("reports".to_owned())
+    );
+    assert!(paused.next().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_database_that_is_away_is_told_again_and_again() {
+    let hosts: Hosts = "postgres://nobody@127.0.0.1:1/nothing".parse().unwrap();
+    let schema = SchemaName::parse("pgqueuer").unwrap();
+    let pgq = PgQueuer::connect_lazy(hosts, schema);
+    let mut feed = Feed::start(&pgq, INTERVAL);
+    let mut last = Duration::ZERO;
+    for _ in 0..20 {
+        let Ok(News::Failed(Trouble { age, .. })) = feed.news().await else {
+            panic!("there is no database to be read");
+        };
+        assert!(age >= last, "{age:?} after {last:?}");
+        last = age;
+    }
+    // For longer than one try takes.
+    assert!(last > Duration::from_secs(30), "{last:?}");
+}

@@ -1,0 +1,235 @@
+//! Keys that lead about.
+
+use std::time::Duration;
+
+use pgqueuer::{prelude::*, store::RunAt};
+
+use super::{
+    Screen,
+    queue::{busy, enqueue},
+};
+use crate::{
+    app::App,
+    catalog::Catalog,
+    commands::dashboard::{
+        data::Data,
+        keys::Action,
+        model::{Key, Mode, Page, Sort, Trouble},
+        update::Effect,
+    },
+};
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_have_nothing_to_do_say_so() {
+    let (pgq, _) = busy().await;
+    for (keys, said) in [
+        ("2c", "no job, kind or queue is chosen"),
+        ("3r", "no job, kind or queue is chosen"),
+        (
+            "2p",
+            "kinds, queues (page 1) and schedules (page 3) are paused",
+        ),
+        ("2s", "only kinds (page 1) are sorted"),
+        ("f", "only jobs (page 4) are filtered by state"),
+        ("Gr", "no job of kind `monthly_report` is held"),
+        ("4n", "there are no more jobs"),
+        ("4b", "these are the first jobs"),
+        (
+            "4/nothing<enter>",
+            "no kind or queue, nor one alone, has `nothing`",
+        ),
+    ] {
+        let mut screen = Screen::open(&pgq).await;
+        screen.press(keys).await;
+        assert_eq!(screen.said(), said, "{keys}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_are_opened_and_left() {
+    let (pgq, ids) = busy().await;
+    let mut screen = Screen::open(&pgq).await;
+    for (keys, page) in [
+        ("2", Page::Workers),
+        ("<tab>", Page::Schedules),
+        ("<tab>", Page::Jobs),
+        ("<tab>", Page::Kinds),
+        ("<backtab>", Page::Jobs),
+        ("<enter>", Page::Job(ids.held[0])),
+        ("<esc>", Page::Jobs),
+        ("<down><enter>", Page::Job(ids.held[1])),
+        ("3<enter>", Page::Jobs),
+        ("1j<enter>", Page::Jobs),
+    ] {
+        screen.press(keys).await;
+        assert_eq!(screen.model.page, page, "{keys}");
+    }
+    // Those of the kind, and of no other.
+    assert_eq!(screen.model.jobs.len(), 3);
+    screen.press("?q").await;
+    assert_eq!(screen.model.mode, Mode::Browse);
+    assert!(!screen.has_quit);
+    screen.press("q").await;
+    assert!(screen.has_quit);
+}
+
+#[tokio::test(start_paused = true)]
+async fn jobs_are_filtered_by_state_kind_and_queue() {
+    let (pgq, ids) = busy().await;
+    let mut screen = Screen::open(&pgq).await;
+    for (keys, shown) in [
+        ("4", 22),
+        ("f", 3),
+        ("f", 2),
+        ("f", 13),
+        ("f", 4),
+        ("f", 22),
+        ("/welc<enter>", 12),
+        ("/mail<enter>", 16),
+        ("f", 0),
+        ("<esc>", 22),
+        ("/mail<esc>", 22),
+        ("/mailx<backspace><enter>", 16),
+        ("/<enter>", 22),
+    ] {
+        screen.press(keys).await;
+        assert_eq!(screen.model.jobs.len(), shown, "{keys}: {}", screen.said());
+    }
+    screen.press(&format!("/{}<enter>", ids.scheduled[1])).await;
+    assert!(screen.draw(80, 24).contains("state     scheduled"));
+    screen.press("/123456<enter>").await;
+    assert!(screen.draw(80, 24).contains("there is no job 123456"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn long_lists_have_pages() {
+    let (pgq, _) = busy().await;
+    let many = enqueue(&pgq, "send_welcome", 250, RunAt::Now).await;
+    let mut screen = Screen::open(&pgq).await;
+    let first = |screen: &Screen| screen.model.jobs[0].id;
+    screen.press("4/welc<enter>").await;
+    let begin = first(&screen);
+    screen.press("n<right>").await;
+    assert_eq!(first(&screen), many[188]);
+    assert_eq!(screen.model.jobs.len(), 62);
+    assert!(screen.draw(80, 24).contains("page 3"));
+    screen.press("n").await;
+    assert_eq!(screen.said(), "there are no more jobs");
+    screen.press("b<left>").await;
+    assert_eq!(first(&screen), begin);
+    // The end of the list, and a screen up from there.
+    let lines = screen.model.lines;
+    screen.press("G<pageup>").await;
+    assert_eq!(
+        screen.model.selected(),
+        Some(Key::Job(screen.model.jobs[99 - lines].id))
+    );
+    screen.press("g").await;
+    assert_eq!(screen.model.selected(), Some(Key::Job(begin)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn kinds_are_searched_and_sorted() {
+    let (pgq, _) = busy().await;
+    let mut screen = Screen::open(&pgq).await;
+    let names = |screen: &Screen| -> Vec<String> {
+        let rows = screen.model.kind_rows().into_iter();
+        rows.map(|it| it.name.trim().to_owned()).collect()
+    };
+    screen.press("/REP").await;
+    assert_eq!(names(&screen), ["reports", "monthly_report"]);
+    screen.press("<enter>").await;
+    assert_eq!(screen.model.mode, Mode::Browse);
+    assert_eq!(names(&screen).len(), 2);
+    screen.press("<esc>").await;
+    assert_eq!(names(&screen).len(), 8);
+    for (sort, first) in [
+        (Sort::Kind, "import_orders"),
+        (Sort::Waiting, "send_welcome"),
+        (Sort::Held, "import_orders"),
+        (Sort::Oldest, "monthly_report"),
+        (Sort::Rate, "send_welcome"),
+        (Sort::Slowest, "send_welcome"),
+        (Sort::Queue, "default"),
+    ] {
+        screen.press("s").await;
+        assert_eq!(
+            (screen.model.sort, names(&screen)[0].as_str()),
+            (sort, first)
+        );
+    }
+}
+
+#[job]
+async fn count_sheep(pasture: String, sheep: u32) {
+    let _ = (pasture, sheep);
+}
+
+/// By their types where the program has them, else by the names that a worker has published.
+#[tokio::test(start_paused = true)]
+async fn arguments_are_shown_by_their_types() {
+    let (pgq, _) = busy().await;
+    let worker = pgq.worker().build().unwrap();
+    worker.drain().await.unwrap();
+    let pasture = "north".to_owned();
+    let job = CountSheep { pasture, sheep: 3 };
+    let id = job.options().delay("1h").enqueue(&pgq).await.unwrap().id();
+    let mut screen = Screen::open(&pgq).await;
+    screen.press(&format!("4/{id}<enter>")).await;
+    let published = screen.draw(120, 24);
+    screen.model.catalog = Catalog::built_in(App::new(), &pgq).unwrap();
+    screen.press("u").await;
+    let built_in = screen.draw(120, 24);
+    let bytes = "bytes of count_sheep(pasture: String, sheep: u32), which the program";
+    assert!(published.contains(bytes), "{published}");
+    let json = r#"arguments {"pasture":"north","sheep":3}"#;
+    assert!(built_in.contains(json), "{built_in}");
+}
+
+/// An answer to what was asked for before is not taken for what is asked for now.
+#[tokio::test(start_paused = true)]
+async fn late_answers_are_not_shown() {
+    let (pgq, _) = busy().await;
+    let mut screen = Screen::open(&pgq).await;
+    screen.press("4").await;
+    let late = Data::read(&pgq, screen.model.wanted()).await.unwrap();
+    let effect = screen.model.update(Action::Filter);
+    assert_eq!(effect, Some(Effect::Read));
+    screen.model.show(late);
+    assert!(screen.draw(80, 24).contains("it is being read"));
+    assert_eq!(screen.model.update(Action::Requeue), None);
+    assert_eq!(screen.said(), "it is being read…");
+    screen.read().await;
+    assert_eq!(screen.model.jobs.len(), 3);
+}
+
+/// What is chosen stays so when lines come above it, so that keys do not hit another.
+#[tokio::test(start_paused = true)]
+async fn the_chosen_line_stays_chosen() {
+    let (pgq, _) = busy().await;
+    let mut screen = Screen::open(&pgq).await;
+    screen.press("ssj").await;
+    let chosen = screen.model.selected();
+    assert_eq!(chosen, Some(Key::Kind("monthly_report".to_owned())));
+    enqueue(&pgq, "send_reminder", 99, RunAt::Now).await;
+    screen.press("u").await;
+    assert_eq!(screen.model.selected(), chosen);
+    assert_eq!(screen.model.kind_rows()[0].name, "send_reminder");
+}
+
+#[tokio::test(start_paused = true)]
+async fn space_freezes_and_trouble_is_told() {
+    let (pgq, _) = busy().await;
+    let mut screen = Screen::open(&pgq).await;
+    screen.press(" ").await;
+    assert!(screen.draw(80, 24).contains("as of 12:02:00 UTC, FROZEN"));
+    screen.press(" ").await;
+    assert!(screen.draw(80, 24).contains("every 5 s"));
+    screen.model.trouble = Some(Trouble {
+        message: "connection refused".to_owned(),
+        age: Duration::from_secs(15),
+    });
+    assert!(screen.draw(80, 24).contains("15s old: connection refused"));
+    screen.press("u").await;
+    assert!(!screen.draw(80, 24).contains("refused"));
+}
