@@ -15,6 +15,7 @@ use crate::{
     cli::{AppCli, AppCommand, Command, GlobalArgs, PgqCli, PgqCommand, with_default_command},
     commands,
     exit::Failure,
+    log_fields::ForPeople,
     output::Output,
 };
 
@@ -231,6 +232,7 @@ impl Logging {
         // Fails if the program has set up its own, which is then the one to use.
         let _ = tracing_subscriber::fmt()
             .with_env_filter(filter)
+            .fmt_fields(ForPeople)
             .with_writer(io::stderr)
             .with_ansi(io::stderr().is_terminal())
             .try_init();

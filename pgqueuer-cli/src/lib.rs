@@ -9,6 +9,7 @@ mod exit;
 
 mod catalog;
 mod figures;
+mod log_fields;
 mod output;
 mod table;
 

@@ -11,6 +11,7 @@
 use std::{fmt, future::Future, sync::mpsc};
 
 use tokio::runtime::{Builder, Runtime};
+use tracing::Instrument as _;
 
 use crate::{
     enqueue::{NewJob, enqueue_many},
@@ -112,10 +113,12 @@ fn wait<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
     let (sender, receiver) = mpsc::sync_channel(1);
-    runtime.spawn(async move {
+    // In the span of the caller, whose thread waits.
+    let work = async move {
         // Fails only if nobody waits any longer.
         let _ = sender.send(work.await);
-    });
+    };
+    runtime.spawn(work.in_current_span());
     receiver
         .recv()
         .map_err(|_| Error::new(ErrorKind::Database, "the thread for the database has ended"))?

@@ -12,6 +12,7 @@ pub use target::{OnConnection, Target};
 use std::{future::Future, time::Duration};
 
 use chrono::{DateTime, Datelike, Utc};
+use tracing::Instrument as _;
 
 use crate::{
     context::Headers,
@@ -20,10 +21,12 @@ use crate::{
     key,
     options::validate_name,
     store::{JobToEnqueue, RunAt},
+    telemetry,
     unique::{Enqueued, OnConflict, Unique, UniqueFor},
 };
 
-/// The most headers that one job may carry, in bytes of names and values: 64 KiB.
+/// The most headers that a producer may give to one job, in bytes of names and values: 64 KiB. Those of
+/// its trace come on top (features `opentelemetry`, `sentry`).
 pub const MAX_HEADER_BYTES: usize = 64 * 1024;
 
 /// The longest delay: 100 years.
@@ -98,7 +101,8 @@ impl<J: Job> NewJob<J> {
 
     /// Adds a header, which the handler finds in its [`Context`](crate::Context).
     ///
-    /// At most 64 KiB for all headers of a job; no NUL characters.
+    /// At most 64 KiB for all headers of a job; no NUL characters. A `traceparent` is the trace that
+    /// its attempts go on with, instead of the current one (features `opentelemetry`, `sentry`).
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.insert(name.into(), value.into());
         self
@@ -267,13 +271,13 @@ where
     // whatever the iterator is.
     let prepared = prepare_all(jobs);
     async move {
-        let ids = match prepared? {
-            Batch::Unique(jobs) => return target.insert_unique(jobs).await,
-            Batch::Plain(jobs) if jobs.is_empty() => Vec::new(),
-            Batch::Plain(jobs) => target.insert(jobs).await?,
-        };
-        let new = |id| Enqueued { id, is_new: true };
-        Ok(ids.into_iter().map(new).collect())
+        let batch = prepared?;
+        let count = batch.len();
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let span = telemetry::enqueue_span(J::KIND, Some(count));
+        batch.insert(target).instrument(span).await
     }
 }
 
@@ -283,6 +287,36 @@ pub(crate) enum Batch {
     Plain(Vec<JobToEnqueue>),
     /// Some are.
     Unique(Vec<Prepared>),
+}
+
+impl Batch {
+    fn len(&self) -> usize {
+        match self {
+            Self::Plain(jobs) => jobs.len(),
+            Self::Unique(jobs) => jobs.len(),
+        }
+    }
+
+    /// Inserts the jobs, and gives them the trace of the current span.
+    async fn insert<T: Target>(self, target: T) -> Result<Vec<Enqueued>> {
+        let enqueued = match self {
+            Self::Plain(mut jobs) => {
+                telemetry::inject(jobs.iter_mut().map(|it| &mut it.headers));
+                let new = |id| Enqueued { id, is_new: true };
+                let ids = target.insert(jobs).await;
+                ids.map(|ids| ids.into_iter().map(new).collect())
+            }
+            Self::Unique(mut jobs) => {
+                telemetry::inject(jobs.iter_mut().map(|(it, _)| &mut it.headers));
+                target.insert_unique(jobs).await
+            }
+        };
+        telemetry::record_enqueued(&enqueued, |all| match all.as_slice() {
+            [single] => (Some(single.id), None),
+            _ => (None, None),
+        });
+        enqueued
+    }
 }
 
 fn prepare_all<J: Job>(jobs: impl IntoIterator<Item = NewJob<J>>) -> Result<Batch> {

@@ -43,6 +43,22 @@ pub enum ErrorKind {
     TimedOut,
 }
 
+impl ErrorKind {
+    /// One word for spans.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Database => "database",
+            Self::Schema => "schema",
+            Self::Payload => "payload",
+            Self::Config => "config",
+            Self::NotFound => "not_found",
+            Self::Conflict => "conflict",
+            Self::JobFailed => "job_failed",
+            Self::TimedOut => "timed_out",
+        }
+    }
+}
+
 impl Error {
     /// The category of this failure.
     #[must_use]

@@ -146,6 +146,21 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// One word for log lines: what is in an event may be long, and nobody's business.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Enqueued { .. } => "enqueued",
+            Self::Started { .. } => "started",
+            Self::Ended { .. } => "ended",
+            Self::Held { .. } => "held",
+            Self::Rescued { .. } => "rescued",
+            Self::WorkerStarted { .. } => "worker_started",
+            Self::WorkerStopped { .. } => "worker_stopped",
+        }
+    }
+}
+
 /// How an attempt ended whose job is not held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -114,15 +114,4 @@ impl Outcome {
     pub(crate) fn undecodable(message: impl Into<String>) -> Self {
         Self::Held(Cause::of_reason(FailureReason::Undecodable, message))
     }
-
-    /// One word for logs and metrics.
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Self::Completed(_) => "completed",
-            Self::Failed(_) | Self::Retry(..) => "failed",
-            Self::Snoozed(_) => "snoozed",
-            Self::Held(_) => "held",
-            Self::Cancelled(_) => "cancelled",
-        }
-    }
 }

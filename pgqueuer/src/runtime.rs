@@ -47,19 +47,21 @@ mod wakeups;
 #[cfg(feature = "testing")]
 pub(crate) use alone::run_alone;
 pub(crate) use panics::catch;
+pub(crate) use settler::Settled;
 pub(crate) use stop::Stop;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
 use serde::Serialize;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
-use tracing::{Instrument, error, info, info_span, warn};
+use tracing::{Instrument, error, info, warn};
 
 use crate::{
     error::{Error, ErrorKind, Result},
     hook::Event,
     limits::{Limits, Scope},
     store::{KindRecord, Store},
+    telemetry,
     worker::Worker,
 };
 use ahead::{Ahead, Pace};
@@ -103,7 +105,7 @@ pub struct Report {
 
 /// Runs a worker to its end.
 pub(crate) async fn run(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
-    let span = info_span!("worker", worker.name = %worker.config.name);
+    let span = telemetry::worker_span(&worker.config.name);
     let done = stop.graceful.clone();
     let result = run_in_span(worker, mode, stop).instrument(span).await;
     // Also when it did not start: somebody may be waiting for a signal to pass on.
@@ -265,7 +267,20 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
     sessions.close().await;
     end_of(renewal, &stop).await;
     let report = settler.report();
-    info!(?report, "worker stopped");
+    let Report {
+        completed,
+        retried,
+        held,
+        discarded,
+        cancelled,
+        snoozed,
+        given_back,
+        lost,
+    } = report;
+    info!(
+        completed,
+        retried, held, discarded, cancelled, snoozed, given_back, lost, "worker stopped"
+    );
     hooks.tell(|| Event::WorkerStopped {
         name: config.name,
         report,

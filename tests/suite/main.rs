@@ -4,7 +4,7 @@
 //! case on both stores; [`model`] compares the two step by step. [`processes`] stops and kills
 //! real workers, `short_runs` does so at random (for lost jobs, limits and slots), `crash` crashes the
 //! server, `faults` has its other faults, [`clocks`] has those that are wrong, [`cli`] runs the
-//! commands, [`any_call`] calls the SQL function with whatever there is,
+//! commands, [`logs`] has what workers say, [`any_call`] calls the SQL function with whatever there is,
 //! [`seeds`] tries what the fuzzers begin with, [`testing`] has the kit for testing, and [`ui`] has what the attributes refuse.
 //! [`backend`] makes a fresh queue for each case, [`support`] has the helpers, which return data:
 //! assertions stay in the cases.
@@ -20,6 +20,7 @@ mod conformance;
 mod crash;
 #[cfg(unix)]
 mod faults;
+mod logs;
 mod model;
 mod processes;
 mod seeds;

@@ -4,6 +4,7 @@ use std::{future::Future, pin::Pin};
 
 use futures_util::{Stream, StreamExt as _};
 use sqlx::{PgPool, Postgres, Transaction};
+use tracing::Instrument as _;
 
 use super::{NewJob, Prepared};
 use crate::{
@@ -12,6 +13,7 @@ use crate::{
     job::Job,
     postgres::{self, Statements, failed_to},
     store::JobToEnqueue,
+    telemetry,
     unique::Enqueued,
 };
 
@@ -49,7 +51,17 @@ where
     T: StreamTarget,
     S: Stream<Item = J> + Send,
 {
-    target.insert_all(Chunks(Box::pin(jobs)))
+    let inserting = target.insert_all(Chunks(Box::pin(jobs)));
+    async move {
+        // Made when the future runs, so that it is in the span of whoever waits for it.
+        let span = telemetry::enqueue_span(J::KIND, None);
+        let enqueuing = async move {
+            let inserted = inserting.await;
+            telemetry::record_enqueued(&inserted, |count| (None, Some(*count)));
+            inserted
+        };
+        enqueuing.instrument(span).await
+    }
 }
 
 /// Jobs, some at a time, checked and encoded.
@@ -69,6 +81,7 @@ impl<J: Job, S: Stream<Item = J> + Send> Chunks<S> {
             bytes += prepared.0.payload.bytes.len();
             chunk.push(prepared);
         }
+        telemetry::inject(chunk.iter_mut().map(|(it, _)| &mut it.headers));
         Ok((!chunk.is_empty()).then_some(chunk))
     }
 }

@@ -163,9 +163,16 @@ impl Telling {
             let telling = tokio::time::timeout(LONGEST, ear.hook.on(&event));
             match catch(telling).await {
                 Ok(Ok(Ok(()))) => {}
-                Ok(Ok(Err(error))) => warn!(%error, ?event, "a hook failed"),
-                Ok(Err(_)) => warn!(?event, "a hook took longer than {LONGEST:?}; going on"),
-                Err(panic) => error!(error = panic.message, ?event, "a hook panicked"),
+                Ok(Ok(Err(error))) => warn!(%error, event = event.name(), "a hook failed"),
+                Ok(Err(_)) => warn!(
+                    event = event.name(),
+                    "a hook took longer than {LONGEST:?}; going on"
+                ),
+                Err(panic) => error!(
+                    error = panic.message,
+                    event = event.name(),
+                    "a hook panicked"
+                ),
             }
             ear.heard.send_modify(|it| *it += 1);
             self.has_event = false;

@@ -68,3 +68,18 @@ pub enum FailureReason {
     /// The job is done, but its result could not be written.
     Unwritable,
 }
+
+impl FailureReason {
+    /// One word for spans and log lines: as serde has it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Panic => "panic",
+            Self::Timeout => "timeout",
+            Self::Crash => "crash",
+            Self::Undecodable => "undecodable",
+            Self::Cancelled => "cancelled",
+            Self::Unwritable => "unwritable",
+        }
+    }
+}

@@ -37,7 +37,7 @@ use crate::{
     registry::{JobDescriptor, Registry},
     resources::Resources,
     store::{ClaimedJob, Disposition, Settlement, Store, Work},
-    telemetry,
+    telemetry::{self, AttemptEnd},
     tx::Home,
 };
 
@@ -111,7 +111,7 @@ impl Attempts {
     async fn run(&self, job: ClaimedJob, session: Session) {
         let Some(descriptor) = self.registry.get(&job.kind) else {
             // Not reached: only kinds of the registry are claimed.
-            warn!("no handler for this kind; giving the job back");
+            warn!(job.kind, job.id = %job.key.id, "no handler for this kind; giving the job back");
             self.settle(&job, session, Verdict::give_back(), Duration::ZERO)
                 .await;
             return;
@@ -122,7 +122,7 @@ impl Attempts {
         let ran = began.elapsed();
         let own = own.into_inner().unwrap_or_else(PoisonError::into_inner);
         if session.lost.is_cancelled() {
-            warn!("the lease was lost during this attempt; its result is dropped");
+            telemetry::attempt_ended(&job, &lost(ran));
             self.settler.count(Settled::Lost);
             return;
         }
@@ -139,15 +139,14 @@ impl Attempts {
         let completed = self.complete(&job, &session, &verdict, work).await;
         match completed {
             Ok(true) => {
+                telemetry::attempt_ended(&job, &verdict.as_end(ran));
                 let measured = measured(&job, ran);
                 self.settler
                     .completed_elsewhere(&session, job.key, &measured, job.is_limited);
             }
             Ok(false) => {
-                warn!(
-                    "the job is no longer held by this session; what its handler wrote was \
-                     rolled back"
-                );
+                // What its handler wrote was rolled back.
+                telemetry::attempt_ended(&job, &lost(ran));
                 self.settler.lost(&session, job.key);
             }
             // If the commit went through after all, nobody finds the job, and this is refused.
@@ -201,6 +200,7 @@ impl Attempts {
     /// Waits for a place in the batch while the slot is still taken: so that a store which is
     /// slow to write holds up the claims, and results do not pile up in memory.
     async fn settle(&self, job: &ClaimedJob, session: Session, verdict: Verdict, ran: Duration) {
+        telemetry::attempt_ended(job, &verdict.as_end(ran));
         let place = self.settler.reserve().await;
         let settlement = Settlement {
             key: job.key,
@@ -295,6 +295,8 @@ impl Attempts {
             Ok(()) => end,
             Err(panic) => {
                 warn!(
+                    job.kind,
+                    job.id = %job.key.id,
                     error = panic.message,
                     "a cancelled handler panicked while it was dropped"
                 );
@@ -332,6 +334,16 @@ type Own = Mutex<Option<Home>>;
 
 fn put(own: &Own, home: Option<Home>) {
     *own.lock().unwrap_or_else(PoisonError::into_inner) = home;
+}
+
+/// The end of an attempt whose job others have by now.
+fn lost(ran: Duration) -> AttemptEnd<'static> {
+    AttemptEnd {
+        settled: Settled::Lost,
+        failure: None,
+        again_in: Duration::ZERO,
+        ran,
+    }
 }
 
 fn measured(job: &ClaimedJob, ran: Duration) -> Measured {

@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tracing::{info, warn};
+use tracing::{debug, warn};
 
 use super::{
     Patience, SHORT_CALL, attempt::Attempts, in_time, session::Sessions, wakeups::Wakeups,
@@ -42,7 +42,7 @@ pub(super) async fn run(
                 patience.reset();
                 for (key, reason) in cancelled {
                     if session.cancel(key, reason) {
-                        info!(job.id = %key.id, "told to cancel a job that runs");
+                        debug!(job.id = %key.id, "told to cancel a job that runs");
                     }
                 }
                 tokio::time::sleep(BETWEEN).await;

@@ -16,7 +16,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::{LONGEST_CALL, Patience, in_time};
 use crate::{
@@ -202,7 +202,7 @@ async fn make_together(store: &dyn Store, ticks: &[TickToMake]) -> Result<()> {
     for ticked in in_time(LONGEST_CALL, store.tick(ticks)).await? {
         match ticked.job {
             Some(id) => {
-                info!(job.id = %id, schedule = ticked.name, slot = %ticked.slot, "a schedule ticked");
+                debug!(job.id = %id, schedule = ticked.name, slot = %ticked.slot, "a schedule ticked");
             }
             None => {
                 info!(schedule = ticked.name, slot = %ticked.slot,

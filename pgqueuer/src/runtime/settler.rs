@@ -34,7 +34,7 @@ use unwritten::Unwritten;
 
 /// How an attempt is counted once it is written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Settled {
+pub(crate) enum Settled {
     Completed,
     Retried,
     Held,
@@ -384,7 +384,7 @@ impl Writer {
         written.for_each(|(settled, _)| report.count(settled));
         for (settlement, _) in attempts().filter(|(settlement, _)| is_refused(settlement)) {
             warn!(
-                job.id = %settlement.key.id, %session,
+                job.id = %settlement.key.id, job.outcome = "lost", %session,
                 "the job is no longer held by this session; its result was refused"
             );
             report.count(Settled::Lost);

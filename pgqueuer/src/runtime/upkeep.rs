@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{debug, info, warn};
 
 use super::{
     LONGEST_CALL, Patience, SHORT_CALL, in_time, session::Sessions, spread, wakeups::Wakeups,
@@ -16,7 +16,8 @@ use crate::{
     config::WorkerConfig,
     error::{Chain, Error, Result},
     hook::{Event, Hooks},
-    store::{JobState, Store},
+    store::Store,
+    telemetry,
 };
 
 /// How long a rescue may take: it reads the whole table.
@@ -144,13 +145,7 @@ async fn rescue(store: &dyn Store, sessions: &Sessions, hooks: &Hooks) -> Result
     }
     let crashes = in_time(LONGEST_RESCUE, store.rescue()).await?;
     for crash in crashes {
-        if crash.state == JobState::Available {
-            warn!(job.id = %crash.id, job.kind = crash.kind, session = %crash.session,
-                "rescued a job of a dead worker");
-        } else {
-            error!(job.id = %crash.id, job.kind = crash.kind, session = %crash.session,
-                state = %crash.state, "a job of a dead worker has no attempts left");
-        }
+        telemetry::rescued(&crash);
         hooks.tell(|| Event::Rescued {
             id: crash.id,
             kind: crash.kind,
@@ -206,7 +201,7 @@ pub(super) async fn prepare(store: &dyn Store) {
 async fn forget(store: &dyn Store) -> Result<()> {
     let pruned = in_batches(|| store.prune(BATCH)).await?;
     if pruned > 0 {
-        info!(pruned, "pruned the history");
+        debug!(pruned, "pruned the history");
     }
     in_batches(|| store.forget_minutes(KEEP_MINUTES, BATCH)).await?;
     in_batches(|| store.forget_rates(BATCH)).await?;

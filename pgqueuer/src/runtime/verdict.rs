@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use tracing::{debug, info, warn};
+use tracing::warn;
 
 use super::settler::Settled;
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     outcome::{Cause, Outcome, Returned},
     retry::RetryStrategy,
     store::{Attempted, ClaimedJob, Disposition, Ending, Failure, FailureReason},
-    telemetry,
+    telemetry::AttemptEnd,
 };
 
 /// The longest wait that a handler can ask for: any store can add it to the time.
@@ -59,6 +59,20 @@ impl Verdict {
         }
     }
 
+    /// What there is to say of it.
+    pub(super) fn as_end(&self, ran: Duration) -> AttemptEnd<'_> {
+        let again_in = match self.disposition {
+            Disposition::Again { after, .. } => after,
+            Disposition::End { .. } | Disposition::Hold => Duration::ZERO,
+        };
+        AttemptEnd {
+            settled: self.settled,
+            failure: self.failure.as_ref(),
+            again_in,
+            ran,
+        }
+    }
+
     /// Judges by the options of the kind, and by its strategy, if it has one.
     pub(super) fn of(
         options: &JobOptions,
@@ -78,44 +92,42 @@ fn judge(
 ) -> Verdict {
     let is_last = job.attempt >= options.max_attempts;
     let (cause, asked_for) = match end {
-        End::Outcome(outcome) => {
-            telemetry::record_outcome(&tracing::Span::current(), &outcome);
-            match outcome {
-                Outcome::Completed(returned) => return completed(options, job, returned),
-                Outcome::Cancelled(cause) => {
-                    debug!(reason = cause.message(), "cancelled");
-                    return cancelled(options, job, cause);
-                }
-                Outcome::Snoozed(after) => {
-                    debug!(?after, "snoozed");
-                    return Verdict {
-                        settled: Settled::Snoozed,
-                        ..again(after.min(LONGEST_WAIT))
-                    };
-                }
-                Outcome::Held(cause) => {
-                    warn!(error = cause.message(), "held");
-                    return held(cause.into_failure(job.attempt));
-                }
-                Outcome::Failed(cause) => (cause, None),
-                Outcome::Retry(after, cause) => (cause, Some(after)),
+        End::Outcome(outcome) => match outcome {
+            Outcome::Completed(returned) => return completed(options, job, returned),
+            Outcome::Cancelled(cause) => {
+                return cancelled(options, job, cause);
             }
-        }
+            Outcome::Snoozed(after) => {
+                return Verdict {
+                    settled: Settled::Snoozed,
+                    ..again(after.min(LONGEST_WAIT))
+                };
+            }
+            Outcome::Held(cause) => {
+                return held(cause.into_failure(job.attempt));
+            }
+            Outcome::Failed(cause) => (cause, None),
+            Outcome::Retry(after, cause) => (cause, Some(after)),
+        },
         End::Cancelled(message) => {
-            info!(reason = message, "cancelled");
             let cause = Cause::of_reason(FailureReason::Cancelled, message);
             return cancelled(options, job, cause);
         }
         End::CutOff => {
-            debug!("cut off; giving the job back");
             return Verdict::give_back();
         }
         End::Unsure => {
-            warn!("cut off, since the lease may be lost; giving the job back");
+            warn!(
+                job.kind,
+                job.id = %job.key.id,
+                "cut off, since the lease may be lost; giving the job back"
+            );
             return again(A_MOMENT);
         }
         End::NotBegun(message) => {
             warn!(
+                job.kind,
+                job.id = %job.key.id,
                 error = message,
                 "no transaction for the handler; giving the job back"
             );
@@ -156,11 +168,9 @@ fn wait(
 fn completed(options: &JobOptions, job: &ClaimedJob, returned: Returned) -> Verdict {
     let (result, problem) = returned.into_parts();
     let failure = problem.map(|problem| {
-        warn!(error = problem, "completed, but its result is lost");
         let cause = Cause::of_reason(FailureReason::Unwritable, problem);
         cause.into_failure(job.attempt)
     });
-    debug!("completed");
     Verdict {
         result,
         ..ended(options, Settled::Completed, Ending::Completed, failure)
@@ -178,10 +188,8 @@ fn cancelled(options: &JobOptions, job: &ClaimedJob, cause: Cause) -> Verdict {
 }
 
 fn failed(options: &JobOptions, job: &ClaimedJob, cause: Cause, wait: Option<Duration>) -> Verdict {
-    let error = cause.message().to_owned();
     let failure = cause.into_failure(job.attempt);
     if let Some(wait) = wait {
-        warn!(error, retry_in = ?wait, "failed");
         return Verdict {
             settled: Settled::Retried,
             disposition: Disposition::Again {
@@ -193,19 +201,13 @@ fn failed(options: &JobOptions, job: &ClaimedJob, cause: Cause, wait: Option<Dur
         };
     }
     match options.on_failure {
-        OnFailure::Hold => {
-            warn!(error, "failed for the last time; holding the job");
-            held(failure)
-        }
-        OnFailure::Discard => {
-            warn!(error, "failed for the last time; discarding the job");
-            ended(
-                options,
-                Settled::Discarded,
-                Ending::Discarded,
-                Some(failure),
-            )
-        }
+        OnFailure::Hold => held(failure),
+        OnFailure::Discard => ended(
+            options,
+            Settled::Discarded,
+            Ending::Discarded,
+            Some(failure),
+        ),
     }
 }
 

@@ -284,20 +284,14 @@ pub(crate) async fn print_counts(
     rows.extend([
         (
             "jobs rescued".to_owned(),
-            said("rescued a job") + said("has no attempts left"),
+            said("rescued from a dead worker") + said("its worker died in its last attempt"),
         ),
         (
             "leases lost by the living".to_owned(),
             said("the lease was lost; other workers"),
         ),
-        (
-            "results refused".to_owned(),
-            said("its result was refused") + said("was rolled back"),
-        ),
-        (
-            "results dropped, lease lost".to_owned(),
-            said("its result is dropped"),
-        ),
+        ("results refused".to_owned(), said("its result was refused")),
+        ("results dropped".to_owned(), said("its result is dropped")),
         (
             "lost claims given back".to_owned(),
             said("gave back jobs of a claim"),
