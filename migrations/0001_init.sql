@@ -98,6 +98,10 @@ CREATE INDEX jobs_scheduled_idx ON pgqueuer.jobs (run_at)
 CREATE UNIQUE INDEX jobs_unique_idx ON pgqueuer.jobs (kind, unique_key)
     WHERE unique_key IS NOT NULL AND state <> 'held';
 
+-- What waits for a person, among millions that do not. Seldom written, and free for all others.
+CREATE INDEX jobs_held_idx ON pgqueuer.jobs (id)
+    WHERE state = 'held';
+
 -- What runs and is to be cancelled.
 CREATE INDEX jobs_cancelled_idx ON pgqueuer.jobs (id)
     WHERE cancel_reason IS NOT NULL;
@@ -479,6 +483,10 @@ CREATE FUNCTION pgqueuer.tend_history(OUT created integer, OUT dropped integer)
         history  constant regclass := 'pgqueuer.history'::regclass;
         fallback constant regclass := 'pgqueuer.history_default'::regclass;
         home     constant text := (SELECT relnamespace::regnamespace FROM pg_class WHERE oid = history);
+        -- As durable as the others are.
+        unlogged constant text := (
+            SELECT CASE relpersistence WHEN 'u' THEN 'UNLOGGED' ELSE '' END FROM pg_class WHERE oid = fallback
+        );
         to_make  timestamptz;
         name     text;
         locked   oid[] := ARRAY[history, fallback];
@@ -548,7 +556,7 @@ CREATE FUNCTION pgqueuer.tend_history(OUT created integer, OUT dropped integer)
             dropped := 1;
         ELSE
             -- In two steps: CREATE … PARTITION OF would lock the whole history.
-            EXECUTE format('CREATE TABLE %s.%I (LIKE %s INCLUDING DEFAULTS)', home, name, history);
+            EXECUTE format('CREATE %s TABLE %s.%I (LIKE %s INCLUDING DEFAULTS)', unlogged, home, name, history);
             EXECUTE format(
                 'ALTER TABLE %s ATTACH PARTITION %s.%I FOR VALUES FROM (%L) TO (%L)',
                 history, home, name, to_make, to_make + interval '1 day'

@@ -205,6 +205,11 @@ fn parse<P: Parser>(
     }
 }
 
+/// As <https://no-color.org> has it: an empty variable is none.
+fn is_set(variable: &str) -> bool {
+    std::env::var_os(variable).is_some_and(|it| !it.is_empty())
+}
+
 /// Who sets up logging.
 #[derive(Clone, Copy, Debug)]
 enum Logging {
@@ -234,7 +239,7 @@ impl Logging {
             .with_env_filter(filter)
             .fmt_fields(ForPeople)
             .with_writer(io::stderr)
-            .with_ansi(io::stderr().is_terminal())
+            .with_ansi(io::stderr().is_terminal() && !is_set("NO_COLOR"))
             .try_init();
     }
 }

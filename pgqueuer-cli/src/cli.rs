@@ -2,18 +2,25 @@
 
 use std::ffi::{OsStr, OsString};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use pgqueuer::SchemaName;
 
 use crate::{
     commands::{
+        autovacuum::AutovacuumArgs,
         bench::BenchArgs,
+        completions::{CompletionsArgs, ManArgs},
         dashboard::DashboardArgs,
+        durability::DurabilityArgs,
         enqueue::EnqueueArgs,
+        failed::FailedArgs,
+        history::HistoryArgs,
         jobs::JobsArgs,
         limits::LimitsArgs,
+        listen::ListenArgs,
         pause::{PauseArgs, ResumeArgs},
         schedules::SchedulesArgs,
+        stale::StaleArgs,
         uninstall::UninstallArgs,
         worker::WorkerArgs,
     },
@@ -80,12 +87,20 @@ pub(crate) enum Command {
     Workers,
     Dashboard(DashboardArgs),
     Jobs(Box<JobsArgs>),
+    Failed(FailedArgs),
+    History(HistoryArgs),
+    Stale(StaleArgs),
     Enqueue(EnqueueArgs),
     Limits(LimitsArgs),
     Pause(PauseArgs),
     Resume(ResumeArgs),
     Schedules(Box<SchedulesArgs>),
+    Listen(ListenArgs),
+    Durability(DurabilityArgs),
+    Autovacuum(AutovacuumArgs),
     Bench(BenchArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
 }
 
 /// Options of every command.
@@ -122,6 +137,18 @@ pub(crate) struct GlobalArgs {
     pub(crate) format: Format,
 }
 
+/// The definition of the program, by the name that it has: `pgq`, or that of somebody's worker.
+pub(crate) fn program(is_app: bool) -> clap::Command {
+    if !is_app {
+        return PgqCli::command();
+    }
+    let program = AppCli::command();
+    let path = std::env::current_exe().unwrap_or_default();
+    let name = path.file_stem().unwrap_or(OsStr::new("worker"));
+    let name = name.to_string_lossy().into_owned();
+    program.display_name(name.clone()).bin_name(name)
+}
+
 /// Puts in the command `worker` where its options are given without it.
 ///
 /// The global options may come before a command, so the question is what comes after them.
@@ -151,8 +178,6 @@ pub(crate) fn with_default_command(mut args: Vec<OsString>) -> Vec<OsString> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -1,12 +1,19 @@
 //! One file for each command: its arguments, then what it does.
 
+pub(crate) mod autovacuum;
 pub(crate) mod bench;
+pub(crate) mod completions;
 pub(crate) mod dashboard;
+pub(crate) mod durability;
 pub(crate) mod enqueue;
+pub(crate) mod failed;
+pub(crate) mod history;
 pub(crate) mod jobs;
 pub(crate) mod limits;
+pub(crate) mod listen;
 pub(crate) mod pause;
 pub(crate) mod schedules;
+pub(crate) mod stale;
 pub(crate) mod uninstall;
 pub(crate) mod worker;
 
@@ -23,7 +30,7 @@ use pgqueuer::PgQueuer;
 use crate::{
     app::App,
     catalog::Catalog,
-    cli::{Command, GlobalArgs},
+    cli::{Command, GlobalArgs, program},
     connection::{Database, IfRefused},
     exit::Failure,
     output::Output,
@@ -54,6 +61,9 @@ pub(crate) async fn run(
             let (pgq, built_in) = open(global, app).await?;
             jobs::run(&pgq, built_in, *args, output).await
         }
+        Command::Failed(args) => failed::run(&connect().await?, args, output).await,
+        Command::History(args) => history::run(&connect().await?, args, output).await,
+        Command::Stale(args) => stale::run(&connect().await?, args, output).await,
         Command::Limits(args) => limits::run(&connect().await?, args, output).await,
         Command::Pause(args) => pause::pause(&connect().await?, args, output).await,
         Command::Resume(args) => pause::resume(&connect().await?, args, output).await,
@@ -61,6 +71,16 @@ pub(crate) async fn run(
             let (pgq, built_in) = open(global, app).await?;
             schedules::run(&pgq, built_in, *args, output).await
         }
+        Command::Listen(args) => listen::run(&connect().await?, args, output).await,
+        Command::Durability(args) => durability::run(&connect().await?, args, output).await,
+        Command::Autovacuum(args) => match args.print(global, output) {
+            Some(printed) => printed,
+            None => autovacuum::run(&connect().await?, args, output).await,
+        },
+        Command::Completions(args) => {
+            completions::completions(&args, program(app.is_some()), output)
+        }
+        Command::Man(args) => completions::man(&args, program(app.is_some()), output),
         Command::Bench(args) => bench::run(&connect().await?, args, output).await,
         Command::Enqueue(args) => enqueue::run(global, app, args, output).await,
     }

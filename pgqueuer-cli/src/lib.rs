@@ -11,6 +11,7 @@ mod catalog;
 mod figures;
 mod log_fields;
 mod output;
+mod progress;
 mod table;
 
 pub use app::App;

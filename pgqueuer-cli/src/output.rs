@@ -43,8 +43,17 @@ impl<'a> Output<'a> {
         self.text(&json)
     }
 
-    /// Writes one of many values: JSON, in a line. `false` if nobody reads them any more.
-    pub(crate) fn line<T: Serialize>(&mut self, value: &T) -> Result<bool, Failure> {
+    /// Writes one of many results that come one by one: a line each, in JSON as well. `false` if nobody
+    /// reads them any more.
+    pub(crate) fn line<T: Serialize + fmt::Display>(&mut self, value: &T) -> Result<bool, Failure> {
+        match self.format {
+            Format::Table => self.write(&value.to_string()),
+            Format::Json => self.json_line(value),
+        }
+    }
+
+    /// The same, JSON whatever the format.
+    pub(crate) fn json_line<T: Serialize>(&mut self, value: &T) -> Result<bool, Failure> {
         let json = serde_json::to_string(value).map_err(io::Error::other)?;
         self.write(&json)
     }

@@ -2,8 +2,10 @@
 
 mod jobs;
 mod limits;
+mod look;
 mod overview;
 mod schedules;
+mod tables;
 
 pub use schedules::ScheduleChange;
 

@@ -72,16 +72,17 @@ pub use payload::{Codec, Payload};
 #[cfg(feature = "testing")]
 pub use pgqueuer_macros::test;
 pub use pgqueuer_macros::{job, schedule};
-pub use postgres::{Hosts, PostgresStore, SchemaName, ddl};
+pub use postgres::{Hosts, PostgresStore, SchemaName, autovacuum_sql, ddl};
 pub use registry::JobDescriptor;
 pub use resources::{Inject, Requirement, State};
 pub use retry::RetryStrategy;
 pub use runtime::Report;
 pub use schedule::{Changes, Missed, Overlap, Schedule, Tick};
 pub use store::{
-    Activity, Cancelled, Counts, Failure, FailureReason, Histogram, JobFilter, JobRecord, JobState,
-    KindOverview, KindRecord, KindTotal, Measures, MinuteRecord, Overview, Progress, Requeue,
-    Requeued, ScheduleRecord, Tally, WorkerRecord,
+    Activity, Autovacuum, Cancelled, Counts, Durability, Edit, Ending, Failure, FailureReason,
+    HeldJob, Histogram, HistoryFilter, HistoryPage, HistoryPlace, JobFilter, JobRecord, JobState,
+    KindOverview, KindRecord, KindTotal, Meant, Measures, MinuteRecord, Overview, Progress,
+    Requeue, Requeued, ScheduleRecord, Stale, StaleRecord, TableRecord, Tally, WorkerRecord,
 };
 pub use tx::Tx;
 pub use unique::{Enqueued, OnConflict, Replace, Unique, UniqueFor};

@@ -16,6 +16,7 @@ mod schedules;
 mod settle;
 mod state;
 mod store;
+mod troubles;
 mod unique;
 mod upkeep;
 mod waits;

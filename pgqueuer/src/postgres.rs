@@ -23,6 +23,7 @@ mod operations;
 mod overview;
 mod place;
 mod purpose;
+mod recent;
 mod route;
 mod rows;
 mod schedules;
@@ -33,6 +34,8 @@ mod sessions;
 mod settle;
 mod statements;
 mod store;
+mod tables;
+mod troubles;
 mod upkeep;
 mod waits;
 mod work;
@@ -46,6 +49,7 @@ pub use schema_name::SchemaName;
 #[cfg(feature = "testing")]
 pub(crate) use scratch::Scratch;
 pub(crate) use statements::Statements;
+pub use tables::autovacuum_sql;
 pub(crate) use work::PostgresWork;
 
 use std::sync::{Arc, OnceLock};

@@ -23,16 +23,20 @@
 
 mod filter;
 mod histogram;
+mod history;
 mod minutes;
 mod operations;
 mod overview;
 mod records;
 mod schedules;
+mod tables;
+mod troubles;
 mod types;
 
 pub use crate::outcome::{Failure, FailureReason};
-pub use filter::{Cancelled, JobFilter, Requeue, Requeued, Step};
+pub use filter::{Cancelled, Edit, JobFilter, Meant, Requeue, Requeued, Step};
 pub use histogram::Histogram;
+pub use history::{HistoryFilter, HistoryPage, HistoryPlace};
 pub use minutes::{Measures, MinuteRecord, MinuteToAdd, Tally, Tended};
 pub use operations::Operations;
 pub use overview::{Activity, KindOverview, KindTotal, Overview, WorkerRecord, WorkerReport};
@@ -42,6 +46,8 @@ pub use schedules::{
     DueSchedule, DueSchedules, ScheduleRecord, ScheduleToChange, ScheduleToMake, ScheduledJob,
     TickToMake, Ticked,
 };
+pub use tables::{Autovacuum, Durability, TableRecord};
+pub use troubles::{HeldJob, Stale, StaleRecord};
 pub use types::{
     Attempted, Bound, ClaimKey, ClaimRequest, Claimed, ClaimedJob, Crash, Disposition, Ending,
     Holds, Horizon, JobToEnqueue, Look, News, Place, ProgressToNote, Promotion, Ring, RunAt,

@@ -8,8 +8,8 @@ use std::sync::{
 
 use expect_test::expect;
 use pgqueuer::{
-    Argument, Context, HandlerFuture, Inject, Job, JobId, JobOptions, Outcome, PgQueuer,
-    Requirement, Result, Source, State,
+    __private::FrameWriter, Argument, Context, HandlerFuture, Inject, Job, JobId, JobOptions,
+    Outcome, Payload, PgQueuer, Requirement, Result, Source, State,
 };
 use pgqueuer_cli::{App, Failure};
 use serde::{Deserialize, Serialize};
@@ -43,6 +43,13 @@ impl Job for Count {
         name: "by",
         type_name: "u32",
     }];
+
+    /// As `#[job]` has it, and not the default.
+    fn encode(&self) -> Result<Payload> {
+        FrameWriter::new(Self::KIND)
+            .argument("by", &self.by)?
+            .finish()
+    }
 
     fn requirements() -> Vec<Requirement> {
         State::<Counter>::requirements()
@@ -188,4 +195,63 @@ async fn a_worker_does_not_start_without_the_schema() {
     let (status, message) = code(app(&Counter::default()), &["--database-url", &url]).await;
     assert_eq!(status, 4);
     assert!(message.contains("install"), "{message}");
+}
+
+#[tokio::test]
+async fn payloads_are_shown_and_edited_by_their_types() {
+    let url = fresh_database().await;
+    let pgq = PgQueuer::connect(&url).await.unwrap();
+    pgq.install().await.unwrap();
+    let hour = std::time::Duration::from_secs(3600);
+    let job = Count { by: 40 }
+        .options()
+        .delay(hour)
+        .enqueue(&pgq)
+        .await
+        .unwrap();
+    let id = job.id().to_string();
+    let on = |args: &[&str]| {
+        let args: Vec<String> = ["--database-url", &url]
+            .iter()
+            .chain(args)
+            .map(|it| (*it).to_owned())
+            .collect();
+        async move {
+            let args: Vec<&str> = args.iter().map(String::as_str).collect();
+            run(app(&Counter::default()), &args).await
+        }
+    };
+
+    // It is bincode, which only the types can read.
+    let shown = on(&["jobs", "show", &id]).await.unwrap();
+    assert!(shown.contains("arguments {\"by\":40}"), "{shown}");
+    let listed = on(&["jobs", "list", "--all", "--format", "json"])
+        .await
+        .unwrap();
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(listed[0]["arguments"]["by"], 40);
+    assert_eq!(listed[0]["signature"], "count(by: u32)");
+
+    let edit = ["jobs", "edit", &id, "--arguments"];
+    let wrong = on(&[&edit[..], &[r#"{"by": -1}"#]].concat())
+        .await
+        .unwrap_err();
+    assert_eq!(wrong.exit_code(), 5);
+    assert_eq!(
+        wrong.to_string(),
+        "the arguments do not fit `count(by: u32)`"
+    );
+    let edited = on(&[&edit[..], &[r#"{"by": 2}"#]].concat()).await.unwrap();
+    assert_eq!(edited, "edited 1\n");
+    let shown = on(&["jobs", "show", &id]).await.unwrap();
+    assert!(shown.contains("arguments {\"by\":2}"), "{shown}");
+}
+
+#[tokio::test]
+async fn shells_and_manuals_know_the_worker() {
+    for args in [&["completions", "bash"][..], &["man"]] {
+        let printed = run(app(&Counter::default()), args).await.unwrap();
+        assert!(printed.contains("worker"), "{args:?}: {printed}");
+        assert!(!printed.contains("pgqueuer-cli "), "{args:?}: {printed}");
+    }
 }

@@ -123,14 +123,14 @@ async fn stream(
     if args.once {
         return output.json(&overview);
     }
-    let mut is_read = output.line(&overview)?;
+    let mut is_read = output.json_line(&overview)?;
     let mut ticks = tokio::time::interval(args.interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks.tick().await;
     while is_read {
         ticks.tick().await;
         match pgq.overview().await {
-            Ok(overview) => is_read = output.line(&overview)?,
+            Ok(overview) => is_read = output.json_line(&overview)?,
             // It may come back, as a database does that fails over.
             Err(error) => note(Failure::from(error).in_a_line()),
         }

@@ -179,14 +179,21 @@ fn check(catalog: &Catalog, args: &EnqueueArgs, payload: &Payload) -> Result<(),
         return Ok(());
     }
     match catalog.find(kind) {
-        Some(job) => check_arguments(job, payload),
+        Some(job) => check_arguments(job, payload, UNCHECKED),
         None => Err(unknown_kind(catalog, kind)),
     }
 }
 
-/// Refuses arguments that do not fit a job.
-pub(super) fn check_arguments(job: &KnownJob, payload: &Payload) -> Result<(), Failure> {
-    check_names(job, payload)?;
+/// For commands that can be told to take anything.
+pub(super) const UNCHECKED: &str = "; --unchecked lets it pass";
+
+/// Refuses arguments that do not fit a job; `hint` is what can be done about a guess that is wrong.
+pub(super) fn check_arguments(
+    job: &KnownJob,
+    payload: &Payload,
+    hint: &str,
+) -> Result<(), Failure> {
+    check_names(job, payload, hint)?;
     match job.descriptor.map(|it| it.check(payload)) {
         Some(Err(error)) => Err(Failure::refused(format!(
             "the arguments do not fit `{}`",
@@ -199,18 +206,17 @@ pub(super) fn check_arguments(job: &KnownJob, payload: &Payload) -> Result<(), F
 
 /// Refuses arguments that the job does not have; and without types also the lack of those
 /// that it has, unless they are optional.
-fn check_names(job: &KnownJob, payload: &Payload) -> Result<(), Failure> {
+fn check_names(job: &KnownJob, payload: &Payload, hint: &str) -> Result<(), Failure> {
     let Some(known) = &job.arguments else {
         return Ok(());
     };
     let given: serde_json::Map<String, serde_json::Value> = payload.decode()?;
-    let hint = "--unchecked enqueues it all the same";
     if let Some(name) = given
         .keys()
         .find(|it| !known.iter().any(|k| k.name == **it))
     {
         return Err(Failure::refused(format!(
-            "`{}` has no argument `{name}`; {hint}",
+            "`{}` has no argument `{name}`{hint}",
             job.signature()
         )));
     }
@@ -220,7 +226,7 @@ fn check_names(job: &KnownJob, payload: &Payload) -> Result<(), Failure> {
     match known.iter().find(|it| is_missing(&it.name, &it.type_name)) {
         None => Ok(()),
         Some(argument) => Err(Failure::refused(format!(
-            "`{}` needs the argument `{}`, unless that has a default; {hint}",
+            "`{}` needs the argument `{}`, unless that has a default{hint}",
             job.signature(),
             argument.name
         ))),
@@ -229,7 +235,7 @@ fn check_names(job: &KnownJob, payload: &Payload) -> Result<(), Failure> {
 
 fn unknown_kind(catalog: &Catalog, kind: &str) -> Failure {
     let unknown = catalog.unknown_kind(kind);
-    Failure::refused(unknown + " (--unchecked enqueues it all the same)")
+    Failure::refused(unknown + " (--unchecked lets it pass)")
 }
 
 pub(super) fn parse_delay(text: &str) -> Result<Duration, String> {

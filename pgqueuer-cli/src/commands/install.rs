@@ -5,7 +5,7 @@ use std::fmt;
 use pgqueuer::PgQueuer;
 use serde::Serialize;
 
-use crate::{cli::GlobalArgs, exit::Failure, output::Output};
+use crate::{cli::GlobalArgs, exit::Failure, output::Output, progress::watch};
 
 pub(super) async fn run(
     pgq: &PgQueuer,
@@ -27,7 +27,7 @@ pub(super) struct Installed {
 
 pub(super) async fn install(pgq: &PgQueuer, global: &GlobalArgs) -> Result<Installed, Failure> {
     let before = pgq.installed_version().await?;
-    let applied = pgq.install().await?;
+    let applied = watch("install the schema", pgq.install()).await?;
     // Another installer may have come between the two questions. What was applied is ours.
     let from = match applied.first() {
         Some(first) => Some(first - 1).filter(|it| *it > 0),

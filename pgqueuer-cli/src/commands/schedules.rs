@@ -200,7 +200,7 @@ async fn scheduled_job(
     };
     let job = catalog.expect_kind(kind)?;
     let payload = payload(arguments)?;
-    check_arguments(job, &payload)?;
+    check_arguments(job, &payload, "")?;
     Ok(ScheduledJob {
         kind: kind.to_owned(),
         limit_key: job.limit_key(&payload)?,

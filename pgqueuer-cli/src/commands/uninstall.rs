@@ -5,7 +5,7 @@ use std::fmt;
 use pgqueuer::{PgQueuer, store::Counts};
 use serde::Serialize;
 
-use crate::{cli::GlobalArgs, exit::Failure, output::Output};
+use crate::{cli::GlobalArgs, exit::Failure, output::Output, progress::watch};
 
 /// Removes the schema, with the history of all jobs.
 #[derive(Debug, clap::Args)]
@@ -31,7 +31,7 @@ pub(super) async fn run(
             global.schema
         )));
     }
-    let unfinished = Unfinished(pgq.count_jobs().await?);
+    let unfinished = Unfinished(watch("count jobs", pgq.count_jobs()).await?);
     if unfinished.total() > 0 && !args.delete_jobs {
         return Err(Failure::refused(format!(
             "schema \"{}\" has {unfinished}; add --delete-jobs to lose them",
@@ -45,7 +45,7 @@ pub(super) async fn run(
             global.schema
         )));
     }
-    pgq.uninstall().await?;
+    watch("remove the schema", pgq.uninstall()).await?;
     output.result(&Uninstalled {
         schema: global.schema.to_string(),
         deleted_jobs: unfinished.0,

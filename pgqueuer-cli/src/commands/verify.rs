@@ -5,14 +5,14 @@ use std::fmt;
 use pgqueuer::PgQueuer;
 use serde::Serialize;
 
-use crate::{cli::GlobalArgs, exit::Failure, output::Output};
+use crate::{cli::GlobalArgs, exit::Failure, output::Output, progress::watch};
 
 pub(super) async fn run(
     pgq: &PgQueuer,
     global: &GlobalArgs,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
-    pgq.verify().await?;
+    watch("check the schema", pgq.verify()).await?;
     output.result(&Verified {
         schema: global.schema.to_string(),
         version: pgq.installed_version().await?.unwrap_or_default(),

@@ -29,7 +29,7 @@ async fn before_any_worker_no_job_is_known() {
     database
         .pgq(&["enqueue", "send_welcome"])
         .fails(5, &expect![[r#"
-            error: no worker has published the kind `send_welcome`, nor any other yet (--unchecked enqueues it all the same)
+            error: no worker has published the kind `send_welcome`, nor any other yet (--unchecked lets it pass)
         "#]]);
 }
 
@@ -87,10 +87,10 @@ async fn what_no_worker_could_run_is_refused() {
     let enqueue = |args: &[&str]| database.pgq(&[&["enqueue"], args].concat());
 
     enqueue(&["send_welcom"]).fails(5, &expect![[r#"
-        error: no worker has published the kind `send_welcom`; did you mean `send_welcome`? (--unchecked enqueues it all the same)
+        error: no worker has published the kind `send_welcom`; did you mean `send_welcome`? (--unchecked lets it pass)
     "#]]);
     enqueue(&["xyz"]).fails(5, &expect![[r#"
-        error: no worker has published the kind `xyz`; known are cleanup, send_welcome (--unchecked enqueues it all the same)
+        error: no worker has published the kind `xyz`; known are cleanup, send_welcome (--unchecked lets it pass)
     "#]]);
     enqueue(&["has space", "--unchecked"]).fails(
         5,
@@ -112,10 +112,10 @@ async fn what_no_worker_could_run_is_refused() {
     "#]],
     );
     enqueue(&["send_welcome", "{}"]).fails(5, &expect![[r#"
-        error: `send_welcome(user_id: i64, locale: Option<String>)` needs the argument `user_id`, unless that has a default; --unchecked enqueues it all the same
+        error: `send_welcome(user_id: i64, locale: Option<String>)` needs the argument `user_id`, unless that has a default; --unchecked lets it pass
     "#]]);
     enqueue(&["send_welcome", r#"{"user_id": 1, "local": "nb"}"#]).fails(5, &expect![[r#"
-        error: `send_welcome(user_id: i64, locale: Option<String>)` has no argument `local`; --unchecked enqueues it all the same
+        error: `send_welcome(user_id: i64, locale: Option<String>)` has no argument `local`; --unchecked lets it pass
     "#]]);
     assert_eq!(database.count_jobs().await, 0);
 

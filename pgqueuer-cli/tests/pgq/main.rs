@@ -4,9 +4,14 @@
 
 mod bench;
 mod connecting;
+mod edit;
+mod every_command;
 mod jobs;
+mod look;
 mod operate;
 mod schedules;
 mod schema;
+mod shell;
 mod support;
+mod tables;
 mod watch;

@@ -25,6 +25,11 @@ pub(crate) async fn send_welcome(user_id: i64, locale: Option<String>) {
 #[schedule("0 0 1 1 *", name = "cleanup")]
 async fn clean_up() {}
 
+/// As if it had failed at its last attempt.
+pub(crate) const HOLD: &str = r#"UPDATE pgqueuer.jobs SET state = 'held', attempt = 25, failures = jsonb_build_array(jsonb_build_object(
+    'attempt', 25, 'reason', 'panic', 'message', E'no such user\nand no mail', 'failed_at', '2030-01-01T00:00:00Z',
+    'backtrace', 'at main.rs:1'))"#;
+
 /// A database of its own.
 pub(crate) struct Database {
     pub(crate) url: String,
@@ -69,6 +74,13 @@ impl Database {
             .fetch_one(&self.pool)
             .await
             .unwrap()
+    }
+
+    /// The id of a job that is enqueued.
+    pub(crate) fn enqueue(&self, args: &[&str]) -> String {
+        let ran = self.pgq(&[&["enqueue"], args].concat());
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        ran.stdout.trim().to_owned()
     }
 
     pub(crate) fn pgq(&self, args: &[&str]) -> Ran {

@@ -5,17 +5,15 @@ use crate::error::ErrorKind;
 use crate::{
     enqueue::OnConnection,
     error::{Error, ErrorKind as Kind, Result},
-    handle::PgQueuer,
+    handle::{PgQueuer, look::check_limit},
     job::{Job, JobId},
+    payload::Payload,
     postgres,
-    store::{Cancelled, JobFilter, JobRecord, JobState, Requeue, Requeued, Step},
+    store::{Cancelled, Edit, JobFilter, JobRecord, JobState, Meant, Requeue, Requeued, Step},
 };
 
 /// So many jobs are changed in one statement, so that none holds locks for long.
 const BATCH: u32 = 1000;
-
-/// The most jobs that are listed at once.
-const MOST_LISTED: u32 = 10_000;
 
 /// The longest reason, in bytes.
 const MAX_REASON_BYTES: usize = 8 * 1024;
@@ -48,12 +46,18 @@ impl PgQueuer {
         above: Option<JobId>,
         limit: u32,
     ) -> Result<Vec<JobRecord>> {
-        if !(1..=MOST_LISTED).contains(&limit) {
-            return Err(Error::config(format!(
-                "a page of {limit} jobs is out of range, from 1 to {MOST_LISTED}"
-            )));
-        }
+        check_limit(limit)?;
         self.store().list_jobs(filter, from(above), limit).await
+    }
+
+    /// How many unfinished jobs are meant, by kind and state: what [`cancel`](Self::cancel) and its like
+    /// would come upon. Reads as many jobs as they would.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Database`] or [`ErrorKind::Schema`].
+    pub async fn count_meant(&self, filter: &JobFilter) -> Result<Vec<Meant>> {
+        self.store().count_meant(filter, u32::MAX).await
     }
 
     /// Cancels unfinished jobs. Those that wait are gone at once, and their records say `cancelled`,
@@ -109,7 +113,7 @@ impl PgQueuer {
     /// [`ErrorKind::Database`] or [`ErrorKind::Schema`]; [`ErrorKind::Payload`] for one that is too
     /// large.
     pub async fn requeue(&self, filter: &JobFilter, how: &Requeue) -> Result<Requeued> {
-        check_payload(how)?;
+        check_payload(how.payload.as_ref())?;
         let filter = held_unless_named(filter);
         let mut total = Requeued::default();
         let mut above = from(None);
@@ -177,6 +181,43 @@ impl PgQueuer {
             }
         }
     }
+
+    /// Changes jobs that are held or scheduled, and leaves them so: a held job is mended first, and
+    /// [requeued](Self::requeue) when all is well. Returns how many. Those that are available or run are
+    /// passed by, and with another due time those that are held.
+    ///
+    /// ```
+    /// # use pgqueuer::prelude::*;
+    /// # #[job] async fn send_welcome(user_id: i64) { let _ = user_id; }
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// use std::time::Duration;
+    /// use pgqueuer::{Edit, JobFilter};
+    ///
+    /// let pgq = PgQueuer::in_memory();
+    /// let hour = Duration::from_secs(3600);
+    /// let job = SendWelcome { user_id: 42 }.options().delay(hour).enqueue(&pgq).await?;
+    /// let edited = pgq.edit(&JobFilter::ids([job.id()]), &Edit::new().priority(9).after(2 * hour)).await?;
+    /// assert_eq!(edited, 1);
+    /// # Ok::<(), pgqueuer::Error>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Payload`] for arguments that are too large; [`ErrorKind::Database`] or
+    /// [`ErrorKind::Schema`].
+    pub async fn edit(&self, filter: &JobFilter, edit: &Edit) -> Result<u64> {
+        check_payload(edit.payload.as_ref())?;
+        let mut total = 0;
+        let mut above = from(None);
+        loop {
+            let step = self.store().edit(filter, edit, above, BATCH).await?;
+            total += step.done;
+            match step.last {
+                Some(last) => above = last,
+                None => return Ok(total),
+            }
+        }
+    }
 }
 
 impl OnConnection<'_> {
@@ -208,7 +249,7 @@ impl OnConnection<'_> {
     ///
     /// As [`PgQueuer::requeue`].
     pub async fn requeue(mut self, filter: &JobFilter, how: &Requeue) -> Result<Requeued> {
-        check_payload(how)?;
+        check_payload(how.payload.as_ref())?;
         let filter = held_unless_named(filter);
         let (route, statements) = self.ready().await?;
         let step = postgres::requeue(
@@ -265,9 +306,9 @@ fn check_reason(reason: &str) -> Result<()> {
     Ok(())
 }
 
-fn check_payload(how: &Requeue) -> Result<()> {
-    match how.payload.clone() {
-        Some(payload) => payload.checked("requeued").map(drop),
+fn check_payload(payload: Option<&Payload>) -> Result<()> {
+    match payload.cloned() {
+        Some(payload) => payload.checked("in the queue").map(drop),
         None => Ok(()),
     }
 }

@@ -1,15 +1,17 @@
 //! Listing, cancelling, requeueing, discarding. Mirrors `postgres/sql/cancel.sql` and its like.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use chrono::{DateTime, Utc};
 
 use super::state::{Live, LiveJob, Memory};
 use crate::{
+    error::Result,
     job::JobId,
+    payload::{Codec, Payload},
     store::{
-        Cancelled, ClaimKey, Ending, Failure, FailureReason, JobFilter, JobRecord, Requeue,
-        Requeued, SessionId, Step,
+        Cancelled, ClaimKey, Edit, Ending, Failure, FailureReason, JobFilter, JobRecord, Meant,
+        Requeue, Requeued, SessionId, Step,
     },
 };
 
@@ -50,6 +52,21 @@ impl Memory {
     pub(super) fn list_jobs(&self, filter: &JobFilter, above: JobId, limit: u32) -> Vec<JobRecord> {
         let meant = self.meant(filter, above).take(limit as usize);
         meant.map(|(id, job)| job.record(id)).collect()
+    }
+
+    pub(super) fn count_meant(&self, filter: &JobFilter, limit: u32) -> Vec<Meant> {
+        let mut counts = BTreeMap::new();
+        for (id, job) in self
+            .meant(filter, JobId::from(i64::MIN))
+            .take(limit as usize)
+        {
+            let JobRecord { kind, state, .. } = job.record(id);
+            // By name, as texts are sorted.
+            let (_, jobs) = counts.entry((kind, state.as_str())).or_insert((state, 0));
+            *jobs += 1;
+        }
+        let meant = |((kind, _), (state, jobs))| Meant { kind, state, jobs };
+        counts.into_iter().map(meant).collect()
     }
 
     pub(super) fn cancel(
@@ -165,6 +182,57 @@ impl Memory {
         Step {
             done: chosen.len() as u64,
             last: chosen.last().copied(),
+        }
+    }
+
+    pub(super) fn edit(
+        &mut self,
+        filter: &JobFilter,
+        edit: &Edit,
+        above: JobId,
+        limit: u32,
+        now: DateTime<Utc>,
+    ) -> Result<Step<u64>> {
+        let chosen = self.choose(filter, above, limit, |job| match job.state {
+            Live::Scheduled => true,
+            Live::Held => !edit.moves(),
+            Live::Available => false,
+        });
+        let mut keys = Vec::new();
+        for id in &chosen {
+            keys.push(self.limit_key_of(*id, edit.payload.as_ref())?);
+        }
+        for (id, key) in chosen.iter().zip(keys) {
+            let Some(job) = self.jobs.get_mut(id) else {
+                continue;
+            };
+            job.run_at = edit
+                .run_at
+                .or(edit.delay.map(|it| now + it))
+                .unwrap_or(job.run_at);
+            job.priority = edit.priority.unwrap_or(job.priority);
+            if let Some(payload) = &edit.payload {
+                job.payload = payload.clone();
+            }
+            job.limit_key = key.or(job.limit_key.take());
+        }
+        Ok(Step {
+            done: chosen.len() as u64,
+            last: chosen.last().copied(),
+        })
+    }
+
+    /// By which key the limits of a job count with other arguments, if they can be read.
+    fn limit_key_of(&self, id: JobId, payload: Option<&Payload>) -> Result<Option<String>> {
+        let job = self.jobs.get(&id);
+        let known = job.and_then(|it| self.kinds.get(&it.kind));
+        match (payload, known) {
+            (Some(payload), Some(known))
+                if payload.codec == Codec::Json && !known.limit_by.is_empty() =>
+            {
+                payload.key(&known.kind, &known.limit_by).map(Some)
+            }
+            _ => Ok(None),
         }
     }
 

@@ -10,8 +10,9 @@ use crate::{
     job::JobId,
     limits::{LimitRecord, Scope, SetLimit},
     store::{
-        Cancelled, Counts, JobFilter, JobRecord, KindRecord, KindTotal, MinuteRecord, Operations,
-        Overview, Requeue, Requeued, ScheduleRecord, ScheduleToChange, ScheduleToMake, Step, Store,
+        Cancelled, Counts, Edit, HeldJob, HistoryFilter, HistoryPage, HistoryPlace, JobFilter,
+        JobRecord, KindRecord, KindTotal, Meant, MinuteRecord, Operations, Overview, Requeue,
+        Requeued, ScheduleRecord, ScheduleToChange, ScheduleToMake, StaleRecord, Step, Store,
     },
 };
 
@@ -96,6 +97,34 @@ impl Operations for MemoryStore {
         Ok(self.lock().list_jobs(filter, above, limit))
     }
 
+    async fn list_history(
+        &self,
+        filter: &HistoryFilter,
+        below: Option<HistoryPlace>,
+        limit: u32,
+    ) -> Result<HistoryPage> {
+        Ok(self
+            .lock()
+            .list_history(filter, below, limit, self.clock.now()))
+    }
+
+    async fn list_held(&self, kinds: Option<&[String]>, limit: u32) -> Result<Vec<HeldJob>> {
+        Ok(self.lock().list_held(kinds, limit))
+    }
+
+    async fn list_stale(
+        &self,
+        waits: Duration,
+        runs: Duration,
+        limit: u32,
+    ) -> Result<Vec<StaleRecord>> {
+        Ok(self.lock().list_stale(waits, runs, limit, self.clock.now()))
+    }
+
+    async fn count_meant(&self, filter: &JobFilter, limit: u32) -> Result<Vec<Meant>> {
+        Ok(self.lock().count_meant(filter, limit))
+    }
+
     async fn cancel(
         &self,
         filter: &JobFilter,
@@ -124,6 +153,19 @@ impl Operations for MemoryStore {
 
     async fn discard(&self, filter: &JobFilter, above: JobId, limit: u32) -> Result<Step<u64>> {
         Ok(self.lock().discard(filter, above, limit, self.clock.now()))
+    }
+
+    async fn edit(
+        &self,
+        filter: &JobFilter,
+        edit: &Edit,
+        above: JobId,
+        limit: u32,
+    ) -> Result<Step<u64>> {
+        let now = self.clock.now();
+        let step = self.lock().edit(filter, edit, above, limit, now)?;
+        self.ring();
+        Ok(step)
     }
 
     async fn count_jobs(&self, kinds: Option<&[&str]>) -> Result<Counts> {

@@ -7,7 +7,9 @@ use chrono::{DateTime, Utc};
 use super::state::{Live, Memory};
 use crate::{
     job::JobId,
-    store::{Counts, JobRecord, KindRecord, Promotion},
+    store::{
+        Counts, Ending, HistoryFilter, HistoryPage, HistoryPlace, JobRecord, KindRecord, Promotion,
+    },
 };
 
 impl Memory {
@@ -72,6 +74,31 @@ impl Memory {
             let kept = finished.filter(|job| job.expires_at > now);
             kept.map(|job| job.record.clone())
         })
+    }
+
+    pub(super) fn list_history(
+        &self,
+        filter: &HistoryFilter,
+        below: Option<HistoryPlace>,
+        limit: u32,
+        now: DateTime<Utc>,
+    ) -> HistoryPage {
+        let ending = filter.ending.map(Ending::as_str);
+        let kinds = filter.kinds.as_ref();
+        let is_meant = |job: &JobRecord| {
+            kinds.is_none_or(|it| it.contains(&job.kind))
+                && ending.is_none_or(|it| it == job.state.as_str())
+                && filter.since.is_none_or(|it| job.finished_at >= Some(it))
+                && (below.is_none() || HistoryPlace::of(job) < below)
+        };
+        let kept = self.history.values().filter(|it| it.expires_at > now);
+        let meant = kept.map(|it| &it.record).filter(|it| is_meant(it));
+        let mut jobs: Vec<JobRecord> = meant.cloned().collect();
+        jobs.sort_by_key(|it| std::cmp::Reverse(HistoryPlace::of(it)));
+        jobs.truncate(limit as usize);
+        let is_full = jobs.len() == limit as usize;
+        let next = jobs.last().filter(|_| is_full).and_then(HistoryPlace::of);
+        HistoryPage { jobs, next }
     }
 
     pub(super) fn count_jobs(&self, kinds: Option<&[&str]>) -> Counts {

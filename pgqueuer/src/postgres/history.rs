@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The longest look back: any database can take it from the time.
-const LONGEST_AGO: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+pub(super) const LONGEST_AGO: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 pub(super) async fn tend(dedicated: &Dedicated, statements: &Statements) -> Result<Tended> {
     let failed = failed_to("tend the history");

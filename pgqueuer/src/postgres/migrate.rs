@@ -43,6 +43,7 @@ const OBJECTS: &[(&str, &str)] = &[
     ("i", "jobs_pkey"),
     ("i", "jobs_claim_idx"),
     ("i", "jobs_scheduled_idx"),
+    ("i", "jobs_held_idx"),
     ("i", "lanes_idx"),
     ("I", "history_job_idx"),
     ("i", "history_default_expires_idx"),

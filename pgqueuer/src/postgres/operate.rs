@@ -19,8 +19,8 @@ use crate::{
     error::Result,
     job::JobId,
     store::{
-        Cancelled, ClaimKey, Counts, JobFilter, JobRecord, JobState, Requeue, Requeued, SessionId,
-        Step,
+        Cancelled, ClaimKey, Counts, Edit, JobFilter, JobRecord, JobState, Meant, Requeue,
+        Requeued, SessionId, Step,
     },
 };
 
@@ -111,11 +111,34 @@ pub(super) async fn list(
     above: JobId,
     limit: u32,
 ) -> Result<Vec<JobRecord>> {
-    query(&statements.list_jobs, route, filter, above, limit)
+    // What people look for most, and where there may be millions of others.
+    let statement = match filter.states.as_deref() {
+        Some([JobState::Held]) => &statements.list_jobs_held,
+        _ => &statements.list_jobs,
+    };
+    query(statement, route, filter, above, limit)
         .try_map(|row| rows::job_record(&row))
         .fetch_all(connection)
         .await
         .map_err(failed_to("list jobs"))
+}
+
+pub(super) async fn count_meant(
+    pool: &ApplicationPool,
+    statements: &Statements,
+    filter: &JobFilter,
+    limit: u32,
+) -> Result<Vec<Meant>> {
+    let failed = failed_to("count jobs");
+    let mut lent = pool.lend().await.map_err(&failed)?;
+    let all = JobId::from(i64::MIN);
+    let counted = query(&statements.count_meant, lent.route(), filter, all, limit)
+        .try_map(|row| rows::meant(&row))
+        .fetch_all(lent.connection())
+        .await
+        .map_err(&failed)?;
+    lent.give_back().await.map_err(&failed)?;
+    Ok(counted)
 }
 
 pub(crate) async fn cancel(
@@ -202,4 +225,29 @@ pub(crate) async fn discard(
         .fetch_one(connection)
         .await
         .map_err(failed_to("discard jobs"))
+}
+
+pub(super) async fn edit(
+    pool: &ApplicationPool,
+    statements: &Statements,
+    filter: &JobFilter,
+    edit: &Edit,
+    above: JobId,
+    limit: u32,
+) -> Result<Step<u64>> {
+    let failed = failed_to("edit jobs");
+    let mut lent = pool.lend().await.map_err(&failed)?;
+    let payload = edit.payload.as_ref();
+    let step = query(&statements.edit, lent.route(), filter, above, limit)
+        .bind(payload.map(|it| it.codec.as_str()))
+        .bind(payload.map(|it| it.bytes.as_slice()))
+        .bind(edit.run_at)
+        .bind(edit.delay.map(|it| it.as_secs_f64()))
+        .bind(edit.priority)
+        .try_map(|row| rows::step(&row, |row| rows::count(row, "edited")))
+        .fetch_one(lent.connection())
+        .await
+        .map_err(&failed)?;
+    lent.give_back().await.map_err(&failed)?;
+    Ok(step)
 }

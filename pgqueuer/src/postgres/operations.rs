@@ -4,14 +4,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{PostgresStore, failed_to, history, kinds, limits, operate, overview, schedules};
+use super::{
+    PostgresStore, failed_to, history, kinds, limits, operate, overview, recent, schedules,
+    troubles,
+};
 use crate::{
     error::Result,
     job::JobId,
     limits::{LimitRecord, Scope, SetLimit},
     store::{
-        Cancelled, Counts, JobFilter, JobRecord, KindRecord, KindTotal, MinuteRecord, Operations,
-        Overview, Requeue, Requeued, ScheduleRecord, ScheduleToChange, ScheduleToMake, Step,
+        Cancelled, Counts, Edit, HeldJob, HistoryFilter, HistoryPage, HistoryPlace, JobFilter,
+        JobRecord, KindRecord, KindTotal, Meant, MinuteRecord, Operations, Overview, Requeue,
+        Requeued, ScheduleRecord, ScheduleToChange, ScheduleToMake, StaleRecord, Step,
     },
 };
 
@@ -93,6 +97,32 @@ impl Operations for PostgresStore {
         Ok(listed)
     }
 
+    async fn list_history(
+        &self,
+        filter: &HistoryFilter,
+        below: Option<HistoryPlace>,
+        limit: u32,
+    ) -> Result<HistoryPage> {
+        recent::list(&self.pool, &self.statements, filter, below, limit).await
+    }
+
+    async fn list_held(&self, kinds: Option<&[String]>, limit: u32) -> Result<Vec<HeldJob>> {
+        troubles::held(&self.pool, &self.statements, kinds, limit).await
+    }
+
+    async fn list_stale(
+        &self,
+        waits: Duration,
+        runs: Duration,
+        limit: u32,
+    ) -> Result<Vec<StaleRecord>> {
+        troubles::stale(&self.pool, &self.statements, waits, runs, limit).await
+    }
+
+    async fn count_meant(&self, filter: &JobFilter, limit: u32) -> Result<Vec<Meant>> {
+        operate::count_meant(&self.pool, &self.statements, filter, limit).await
+    }
+
     async fn cancel(
         &self,
         filter: &JobFilter,
@@ -138,6 +168,16 @@ impl Operations for PostgresStore {
             operate::discard(connection, route, &self.statements, filter, above, limit).await?;
         lent.give_back().await.map_err(&failed)?;
         Ok(step)
+    }
+
+    async fn edit(
+        &self,
+        filter: &JobFilter,
+        edit: &Edit,
+        above: JobId,
+        limit: u32,
+    ) -> Result<Step<u64>> {
+        operate::edit(&self.pool, &self.statements, filter, edit, above, limit).await
     }
 
     async fn count_jobs(&self, kinds: Option<&[&str]>) -> Result<Counts> {

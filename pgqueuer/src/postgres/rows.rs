@@ -1,8 +1,10 @@
 //! Rows to the types of the seam: the only place that names columns in Rust.
 
+mod look;
 pub(super) mod overview;
 mod schedules;
 
+pub(super) use look::{held_job, history_part, meant, newest, stale, table};
 pub(super) use schedules::{due_schedules, schedule, ticked};
 
 use std::{collections::BTreeMap, time::Duration};

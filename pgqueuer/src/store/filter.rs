@@ -151,6 +151,65 @@ impl Requeue {
     }
 }
 
+/// What is changed of jobs that are held or scheduled. The default: nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[must_use = "it does nothing by itself"]
+pub struct Edit {
+    pub(crate) payload: Option<Payload>,
+    pub(crate) run_at: Option<DateTime<Utc>>,
+    pub(crate) delay: Option<Duration>,
+    pub(crate) priority: Option<i16>,
+}
+
+impl Edit {
+    /// Nothing, so far.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Other arguments. In JSON, the key by which limits count goes with them. The unique key stays
+    /// what it was.
+    pub fn payload(mut self, payload: Payload) -> Self {
+        self.payload = Some(payload);
+        self
+    }
+
+    /// Due at this time. Of scheduled jobs only: those that are held are passed by.
+    pub fn at(mut self, time: DateTime<Utc>) -> Self {
+        self.run_at = Some(time);
+        self
+    }
+
+    /// Due after this long, by the clock of the database. Of scheduled jobs only.
+    pub fn after(mut self, delay: Duration) -> Self {
+        self.delay = Some(delay);
+        self
+    }
+
+    /// Another priority.
+    pub fn priority(mut self, priority: i16) -> Self {
+        self.priority = Some(priority);
+        self
+    }
+
+    /// Whether it makes jobs due at another time.
+    #[must_use]
+    pub fn moves(&self) -> bool {
+        self.run_at.is_some() || self.delay.is_some()
+    }
+}
+
+/// How many of the jobs that are meant are of one kind, in one state.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Meant {
+    /// The kind.
+    pub kind: String,
+    /// Where they are in their lives.
+    pub state: JobState,
+    /// How many there are.
+    pub jobs: u64,
+}
+
 /// How many jobs were cancelled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Cancelled {

@@ -5,11 +5,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{
-    filter::{Cancelled, JobFilter, Requeue, Requeued, Step},
+    filter::{Cancelled, Edit, JobFilter, Meant, Requeue, Requeued, Step},
+    history::{HistoryFilter, HistoryPage, HistoryPlace},
     minutes::MinuteRecord,
     overview::{KindTotal, Overview},
     records::{Counts, JobRecord, KindRecord},
     schedules::{ScheduleRecord, ScheduleToChange, ScheduleToMake},
+    troubles::{HeldJob, StaleRecord},
 };
 use crate::{
     error::Result,
@@ -78,6 +80,31 @@ pub trait Operations {
         limit: u32,
     ) -> Result<Vec<JobRecord>>;
 
+    /// Up to `limit` finished jobs, newest first, from the newest or below a place. Reads no more of the
+    /// history than that takes, and ends a page early that would take too much.
+    async fn list_history(
+        &self,
+        filter: &HistoryFilter,
+        below: Option<HistoryPlace>,
+        limit: u32,
+    ) -> Result<HistoryPage>;
+
+    /// Up to `limit` held jobs of these kinds, the newest first.
+    async fn list_held(&self, kinds: Option<&[String]>, limit: u32) -> Result<Vec<HeldJob>>;
+
+    /// Up to `limit` of what should have been begun or ended by now, the oldest first: jobs that have been due
+    /// for longer than `waits`, that have run for longer than `runs` or that a dead session has, and sessions
+    /// that are over for ten seconds. Reads the front of each line.
+    async fn list_stale(
+        &self,
+        waits: Duration,
+        runs: Duration,
+        limit: u32,
+    ) -> Result<Vec<StaleRecord>>;
+
+    /// Counts up to `limit` unfinished jobs, by kind and state.
+    async fn count_meant(&self, filter: &JobFilter, limit: u32) -> Result<Vec<Meant>>;
+
     /// Cancels up to `limit` unfinished jobs above an id: those that wait leave the queue, and
     /// the workers of those that run are told by the bell. However their attempts end, they do
     /// not run again.
@@ -100,6 +127,16 @@ pub trait Operations {
 
     /// Discards up to `limit` held jobs above an id.
     async fn discard(&self, filter: &JobFilter, above: JobId, limit: u32) -> Result<Step<u64>>;
+
+    /// Changes up to `limit` held or scheduled jobs above an id, which stay in their states. With
+    /// another due time, only scheduled ones.
+    async fn edit(
+        &self,
+        filter: &JobFilter,
+        edit: &Edit,
+        above: JobId,
+        limit: u32,
+    ) -> Result<Step<u64>>;
 
     /// How many jobs of these kinds are in which state. Reads every live job; not for
     /// dashboards.

@@ -11,6 +11,7 @@ mod own_transactions;
 mod places;
 mod plans;
 mod pooled;
+mod recent;
 mod ringing;
 mod schedule_function;
 mod starting;

@@ -26,10 +26,10 @@ pub(in crate::commands) struct View {
     headers: Headers,
     /// As JSON, where that is known.
     arguments: Option<Value>,
-    payload_bytes: Option<usize>,
-    /// What the arguments are, where they cannot be read.
-    #[serde(skip)]
+    /// The names and types that its arguments have, as far as they are known.
     signature: Option<String>,
+    codec: Option<&'static str>,
+    payload_bytes: Option<usize>,
     failures: Vec<Failure>,
     progress: Option<Progress>,
     /// What its handler returned, of a job that is done.
@@ -53,7 +53,6 @@ impl View {
             (Codec::Framed, None) => None,
         };
         Self {
-            signature: known.map(KnownJob::signature),
             id: job.id,
             kind: job.kind,
             state: job.state.to_string(),
@@ -65,6 +64,10 @@ impl View {
             finished_at: job.finished_at.map(|it| it.to_rfc3339()),
             headers: job.headers,
             arguments: job.payload.as_ref().and_then(arguments),
+            signature: known
+                .filter(|it| it.arguments.is_some())
+                .map(KnownJob::signature),
+            codec: job.payload.as_ref().map(|it| it.codec.as_str()),
             payload_bytes: job.payload.map(|it| it.bytes.len()),
             failures: job.failures,
             progress: job.progress.map(|it| Progress {
@@ -88,9 +91,12 @@ impl fmt::Display for View {
         let arguments = match (&self.arguments, self.payload_bytes) {
             (Some(arguments), _) => arguments.to_string(),
             (None, Some(bytes)) => {
-                let of = self.signature.as_ref().map(|it| format!(" of {it}"));
-                let of = of.unwrap_or_default();
-                format!("{bytes} bytes{of}, which the program that has this job can read")
+                let codec = self.codec.unwrap_or_default();
+                let signature = self.signature.as_deref().unwrap_or("of unknown names");
+                format!(
+                    "{signature}\n{:10}{bytes} bytes, {codec}: the program that has this job can show them",
+                    ""
+                )
             }
             (None, None) => String::new(),
         };
@@ -138,14 +144,20 @@ impl fmt::Display for View {
     }
 }
 
+/// Of a message, as much as a table has room for.
+pub(in crate::commands) fn first_line(message: &str) -> String {
+    let line = message.lines().next().unwrap_or_default();
+    line.chars().take(60).collect()
+}
+
 /// Some jobs, a line each.
 #[derive(Serialize)]
 #[serde(transparent)]
 pub(super) struct Page(Vec<View>);
 
 impl Page {
-    pub(super) fn of(jobs: Vec<JobRecord>) -> Self {
-        Self(jobs.into_iter().map(|it| View::of(it, None)).collect())
+    pub(super) fn of(jobs: Vec<JobRecord>, catalog: Option<&Catalog>) -> Self {
+        Self(jobs.into_iter().map(|it| View::of(it, catalog)).collect())
     }
 }
 
@@ -155,9 +167,8 @@ impl fmt::Display for Page {
             return f.write_str("there is no such job");
         }
         let last_words = |it: &View| {
-            let message = it.failures.last().map(|it| it.message.as_str());
-            let line = message.and_then(|it| it.lines().next()).unwrap_or_default();
-            line.chars().take(60).collect::<String>()
+            let message = it.failures.last().map(|it| first_line(&it.message));
+            message.unwrap_or_default()
         };
         let row = |it: &View| {
             vec![

@@ -54,12 +54,13 @@ const LINE: &str = "Index Scan by jobs_claim_idx";
 const KEY: &str = "Index Scan by jobs_pkey";
 const DUE: &str = "Index Scan by jobs_scheduled_idx";
 const NEXT_DUE: &str = "Index Only Scan by jobs_scheduled_idx";
+const HELD: &str = "Index Scan by jobs_held_idx";
 const PLACE: &str = "Tid Scan";
 /// The claims that a result must match are not searched one by one.
 const MATCHED: &str = "Tid Scan, matched by hash";
 
 #[rustfmt::skip]
-const STATEMENTS: [Guarded; 10] = [
+const STATEMENTS: [Guarded; 12] = [
     guarded!("claim" ("bigint, text[], smallint[], bigint[], bigint, boolean")
         as ("1, '{mail,report}', '{0,0}', '{0,0}', 100, true")
         reads [LINE, PLACE], dedicated: true),
@@ -82,6 +83,11 @@ const STATEMENTS: [Guarded; 10] = [
     guarded!("promote" ("bigint") as ("1000") reads [DUE, NEXT_DUE, KEY], dedicated: false),
     guarded!("get_job" ("bigint") as ("1") reads [KEY], dedicated: false),
     guarded!("backlog" ("") as ("") reads [LINE], dedicated: false),
+    guarded!("list_jobs_held"
+        ("bigint[], text[], text, text[], text, text, timestamptz, timestamptz, bigint, bigint")
+        as ("NULL, NULL, NULL, '{held}', NULL, NULL, NULL, NULL, 0, 100")
+        reads [HELD], dedicated: false),
+    guarded!("list_held" ("text[], bigint") as ("NULL, 100") reads [HELD], dedicated: false),
 ];
 
 async fn stay_the_same_from_none_to_a_million_jobs(database: &Database) {
