@@ -134,8 +134,11 @@ impl App {
             return Ok(());
         };
         let output = &mut Output::new(output, cli.global.format);
-        let default = AppCommand::Worker(commands::worker::WorkerArgs::default());
-        match cli.command.unwrap_or(default) {
+        let command = match cli.command {
+            Some(command) => command,
+            None => AppCommand::Worker(commands::worker::WorkerArgs::from_environment()?),
+        };
+        match command {
             AppCommand::Worker(args) => {
                 logging.start(LevelFilter::INFO);
                 commands::worker::run(&cli.global, self, args, output).await

@@ -11,6 +11,7 @@ pub(crate) mod history;
 pub(crate) mod jobs;
 pub(crate) mod limits;
 pub(crate) mod listen;
+pub(crate) mod metrics;
 pub(crate) mod pause;
 pub(crate) mod schedules;
 pub(crate) mod stale;
@@ -65,6 +66,7 @@ pub(crate) async fn run(
         Command::History(args) => history::run(&connect().await?, args, output).await,
         Command::Stale(args) => stale::run(&connect().await?, args, output).await,
         Command::Limits(args) => limits::run(&connect().await?, args, output).await,
+        Command::Metrics(args) => metrics::run(Database::find(global)?, args, output).await,
         Command::Pause(args) => pause::pause(&connect().await?, args, output).await,
         Command::Resume(args) => pause::resume(&connect().await?, args, output).await,
         Command::Schedules(args) => {

@@ -21,7 +21,7 @@ pub(crate) enum ExitCode {
     CannotConnect = 3,
     /// The schema is missing, or older or newer than this program needs.
     Schema = 4,
-    /// What was asked for makes no sense here, or would lose something.
+    /// What was asked for makes no sense here, would lose something, or cannot be had.
     Refused = 5,
 }
 

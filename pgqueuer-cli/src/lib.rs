@@ -10,6 +10,7 @@ mod exit;
 mod catalog;
 mod figures;
 mod log_fields;
+mod metrics_server;
 mod output;
 mod progress;
 mod table;

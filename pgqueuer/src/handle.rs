@@ -23,6 +23,7 @@ use crate::{
     job::JobId,
     memory::MemoryStore,
     postgres::{Hosts, PostgresStore, SchemaName},
+    runtime::Meters,
     store::{Counts, JobRecord, KindRecord, MinuteRecord, Store},
     waiting::Waiting,
     worker::WorkerBuilder,
@@ -57,6 +58,8 @@ pub struct PgQueuer {
     /// The same store once more, for what only a database has.
     postgres: Option<Arc<PostgresStore>>,
     hooks: Hooks,
+    /// What the workers on this handle and its clones measure of themselves.
+    meters: Meters,
     /// Where all who have a clone of this handle wait for jobs.
     waiting: Waiting,
 }
@@ -146,6 +149,7 @@ impl PgQueuer {
             store,
             postgres: Some(postgres),
             hooks: Hooks::default(),
+            meters: Meters::default(),
         }
     }
 
@@ -187,6 +191,7 @@ impl PgQueuer {
             store,
             postgres: None,
             hooks: Hooks::default(),
+            meters: Meters::default(),
         }
     }
 
@@ -257,6 +262,10 @@ impl PgQueuer {
             hooks: self.hooks.with(hook),
             ..self.clone()
         }
+    }
+
+    pub(crate) fn meters(&self) -> &Meters {
+        &self.meters
     }
 
     pub(crate) fn hooks(&self) -> &Hooks {

@@ -38,6 +38,9 @@ mod worker;
 #[cfg(feature = "blocking")]
 pub mod blocking;
 
+#[cfg(feature = "metrics")]
+pub mod metrics;
+
 #[cfg(feature = "testing")]
 pub mod testing;
 

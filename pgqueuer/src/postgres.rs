@@ -6,6 +6,8 @@
 mod application;
 mod bell;
 mod claim;
+#[cfg(feature = "metrics")]
+mod connections;
 mod dedicated;
 mod enqueue;
 mod failure;
@@ -40,6 +42,8 @@ mod upkeep;
 mod waits;
 mod work;
 
+#[cfg(feature = "metrics")]
+pub(crate) use connections::InUse;
 pub(crate) use enqueue::{enqueue_on, enqueue_to, enqueue_unique_on, route_of};
 pub(crate) use failure::failed_to;
 pub use hosts::Hosts;

@@ -29,6 +29,11 @@ mod alone;
 mod attempt;
 mod cancellations;
 mod fetcher;
+#[cfg_attr(
+    not(feature = "metrics"),
+    expect(dead_code, reason = "always counted, and only read with this feature")
+)]
+mod meters;
 mod minutes;
 mod outlook;
 mod panics;
@@ -46,11 +51,18 @@ mod wakeups;
 
 #[cfg(feature = "testing")]
 pub(crate) use alone::run_alone;
+pub(crate) use meters::Meters;
+#[cfg(feature = "metrics")]
+pub(crate) use meters::{Batches, Counts, Present, Sizes, Timings};
 pub(crate) use panics::catch;
 pub(crate) use settler::Settled;
 pub(crate) use stop::Stop;
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use serde::Serialize;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
@@ -67,6 +79,7 @@ use crate::{
 use ahead::{Ahead, Pace};
 use attempt::Attempts;
 use fetcher::Fetcher;
+use meters::AtWork;
 use minutes::Minutes;
 use progress::Said;
 use session::Sessions;
@@ -123,6 +136,7 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
         mut config,
     } = worker;
     let hooks = pgq.hooks().clone();
+    let meters = pgq.meters().clone();
     let store: Arc<dyn Store> = Arc::clone(pgq.store());
     panics::install_hook();
 
@@ -154,7 +168,7 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
     };
     // Before the first result: a day whose records began elsewhere is not prepared any more.
     let preparing = upkeep::prepare(&*store);
-    let opening = Sessions::open(Arc::clone(&store), &config);
+    let opening = Sessions::open(Arc::clone(&store), &config, meters.clone());
     let (published, (), opened) = tokio::join!(publishing, preparing, opening);
     let sessions = opened?;
     if let Err(error) = published {
@@ -173,7 +187,13 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
     );
 
     let renewal = spawn(&stop, sessions.clone().renew());
-    let minutes = Minutes::new();
+    let slots = Slots::new(config.concurrency, &queue_concurrency, &registry);
+    let minutes = Minutes::new(meters.clone());
+    let _at_work = meters.begins(AtWork {
+        since: Instant::now(),
+        slots: slots.clone(),
+        minutes: minutes.clone(),
+    });
     let settled_all = CancellationToken::new();
     let counting = minutes.clone().run(Arc::clone(&store), settled_all.clone());
     let counting = spawn(&stop, counting);
@@ -182,6 +202,7 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
         Arc::clone(&store),
         &config,
         minutes,
+        meters.clone(),
         wakeups.clone(),
         hooks.clone(),
     );
@@ -223,6 +244,7 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
             wakeups.clone(),
             config.clone(),
             hooks.clone(),
+            meters.clone(),
             stop.graceful.clone(),
         ),
     );
@@ -241,12 +263,13 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
     let fetcher = Fetcher {
         store: Arc::clone(&store),
         sessions: sessions.clone(),
-        slots: Slots::new(config.concurrency, &queue_concurrency, &registry),
+        slots,
         attempts: attempts.clone(),
         settler: settler.clone(),
         wakeups,
         ahead,
         pace: Pace::new(),
+        meters,
         claim_batch: config.claim_batch,
         mode,
     };

@@ -120,7 +120,7 @@ pub trait Store: Operations + fmt::Debug + Send + Sync {
 
     /// Hands out available jobs of the wanted kinds: higher priority first, and of each kind
     /// in the order of becoming available. Counts the attempt. Never hands out a job twice, nor
-    /// more than [limits](Self::set_limits) allow, nor any that is paused.
+    /// more than [limits](Operations::set_limits) allow, nor any that is paused.
     async fn claim(&self, request: &ClaimRequest<'_>) -> Result<Claimed>;
 
     /// Gives back what a session holds besides `known`, at no attempt: the jobs of a claim

@@ -17,3 +17,7 @@ struct Schedules;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/executors.md")]
 struct Executors;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/metrics.md")]
+struct Metrics;

@@ -5,6 +5,7 @@
 //! real workers, `short_runs` does so at random (for lost jobs, limits and slots), `crash` crashes the
 //! server, `faults` has its other faults, [`clocks`] has those that are wrong, [`cli`] runs the
 //! commands, [`logs`] has what workers say, [`any_call`] calls the SQL function with whatever there is,
+//! [`metrics`] has what is exposed, and [`scrape`] reads it,
 //! [`seeds`] tries what the fuzzers begin with, [`testing`] has the kit for testing, and [`ui`] has what the attributes refuse.
 //! [`backend`] makes a fresh queue for each case, [`support`] has the helpers, which return data:
 //! assertions stay in the cases.
@@ -21,8 +22,10 @@ mod crash;
 #[cfg(unix)]
 mod faults;
 mod logs;
+mod metrics;
 mod model;
 mod processes;
+mod scrape;
 mod seeds;
 #[cfg(unix)]
 mod short_runs;

@@ -1,6 +1,8 @@
 //! Workers as real processes: stopped by signals, killed, and several at a time.
 
 #[cfg(unix)]
+mod metrics;
+#[cfg(unix)]
 mod paused;
 mod waits;
 

@@ -6,6 +6,7 @@ mod ci;
 mod fuzz;
 mod pgbouncer;
 mod postgres;
+mod promtool;
 mod shell;
 mod test;
 mod tidy;

@@ -188,7 +188,7 @@ fn open_to_all(dir: &Path) -> Result {
 }
 
 /// Not below root's home, which is closed to the user that the server runs as.
-fn cache() -> PathBuf {
+pub(crate) fn cache() -> PathBuf {
     if is_root() {
         PathBuf::from("/var/cache/pgqueuer-xtask")
     } else {

@@ -7,7 +7,7 @@ use throwaway_postgres::{Builder, Postgres};
 use crate::{
     Result,
     pgbouncer::{PgBouncer, Unknown},
-    postgres, shell,
+    postgres, promtool, shell,
 };
 
 /// The packages whose tests need a database.
@@ -43,7 +43,11 @@ pub(crate) fn everything(filters: &[String]) -> Result {
         args.push("--workspace");
     }
     args.extend(filters.iter().map(String::as_str));
-    shell::run(server.cargo(&args))
+    let mut cargo = server.cargo(&args);
+    if let Some(promtool) = promtool::find_or_fetch() {
+        cargo.env("PGQ_PROMTOOL", promtool);
+    }
+    shell::run(cargo)
 }
 
 /// The conformance suite through PgBouncer; and again what shows how it is recognized, where it does

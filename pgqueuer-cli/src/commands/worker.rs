@@ -2,6 +2,7 @@
 
 use std::{fmt, num::NonZeroUsize, str::FromStr, time::Duration};
 
+use clap::Parser;
 use pgqueuer::{Report, Worker};
 use serde::Serialize;
 
@@ -11,6 +12,7 @@ use crate::{
     cli::GlobalArgs,
     connection::{Database, IfRefused},
     exit::Failure,
+    metrics_server::{MetricsServer, TokenArgs},
     output::{Output, note},
     table,
 };
@@ -19,7 +21,7 @@ use crate::{
 ///
 /// Then takes no more jobs, and gives those that run the time to finish. A second signal
 /// does not wait.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Debug, clap::Args)]
 pub(crate) struct WorkerArgs {
     /// How many jobs run at a time [default: 100, or what the program sets].
     #[arg(long, value_name = "N")]
@@ -48,6 +50,26 @@ pub(crate) struct WorkerArgs {
     /// What this worker is called in logs and in the database [default: host:process].
     #[arg(long)]
     name: Option<String>,
+
+    /// Serve metrics for Prometheus at this address, under /metrics: 127.0.0.1:9464. With port 0,
+    /// at any that is free.
+    #[arg(long, env = "PGQUEUER_METRICS", value_name = "ADDRESS")]
+    metrics: Option<String>,
+
+    #[command(flatten)]
+    token: TokenArgs,
+}
+
+impl WorkerArgs {
+    /// Where no command is given, and so no option.
+    pub(crate) fn from_environment() -> Result<Self, Failure> {
+        #[derive(Parser)]
+        struct Alone {
+            #[command(flatten)]
+            args: WorkerArgs,
+        }
+        Ok(Alone::try_parse_from(["worker"])?.args)
+    }
 }
 
 pub(crate) async fn run(
@@ -60,15 +82,26 @@ pub(crate) async fn run(
     // Before connecting: what is wrong with the program is wrong with any database.
     let worker = build(app, &args, &database)?;
     note(Jobs(&worker));
+    let metrics = match args.metrics.as_deref() {
+        // As with the database, a variable that is empty is none.
+        None | Some("") => None,
+        Some(address) => Some(MetricsServer::bind(address, args.token).await?),
+    };
 
     let pgq = database.connect(IfRefused::TryAgain).await?;
     if args.install {
         note(install(&pgq, global).await?);
     }
-    let ended = if args.drain {
-        worker.drain().await
-    } else {
-        worker.run().await
+    let running = async {
+        if args.drain {
+            worker.drain().await
+        } else {
+            worker.run().await
+        }
+    };
+    let ended = match metrics {
+        Some(server) => server.serve_while(&pgq, running).await?,
+        None => running.await,
     };
     pgq.close().await;
     output.result(&Ended(ended?))

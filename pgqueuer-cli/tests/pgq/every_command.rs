@@ -63,6 +63,7 @@ const CALLS: &[Call] = &[
     call("backlog", &[]),
     call("workers", &[]),
     call("dashboard", &["--once"]),
+    call("metrics", &[]),
     call("jobs list", &["--all"]),
     call("jobs show", &["1"]).refuses(&["1"]),
     call("jobs cancel", &["1"]).refuses(&["1"]),

@@ -8,6 +8,7 @@ mod edit;
 mod every_command;
 mod jobs;
 mod look;
+mod metrics;
 mod operate;
 mod schedules;
 mod schema;

@@ -150,6 +150,23 @@ impl Dedicated {
         self.idle().extend(made.into_iter().flatten());
     }
 
+    /// How many there are. One that is being made is in use.
+    #[cfg(feature = "metrics")]
+    pub(super) fn count(&self, purpose: &'static str) -> super::connections::Connections {
+        let places = self.purpose.connections();
+        super::connections::Connections {
+            purpose,
+            idle: self.idle().len(),
+            in_use: places - self.places.available_permits().min(places),
+        }
+    }
+
+    /// How many were ever made.
+    #[cfg(feature = "metrics")]
+    pub(super) fn made(&self) -> u64 {
+        self.made.load(Relaxed)
+    }
+
     /// In one call: two who hold one each, and wait for another, would wait for ever.
     async fn all_places(&self) -> SemaphorePermit<'_> {
         let all = u32::try_from(self.purpose.connections()).unwrap_or(u32::MAX);

@@ -123,7 +123,7 @@ impl Attempts {
         let own = own.into_inner().unwrap_or_else(PoisonError::into_inner);
         if session.lost.is_cancelled() {
             telemetry::attempt_ended(&job, &lost(ran));
-            self.settler.count(Settled::Lost);
+            self.settler.count_lost();
             return;
         }
         let verdict = self.judge(descriptor, &job, end);

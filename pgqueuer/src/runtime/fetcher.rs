@@ -19,6 +19,7 @@ use super::{
     ahead::{Ahead, Pace},
     attempt::Attempts,
     in_time,
+    meters::Meters,
     outlook::{Line, Outlook},
     rest::Rest,
     session::{Session, Sessions},
@@ -40,6 +41,7 @@ pub(super) struct Fetcher {
     pub(super) wakeups: Wakeups,
     pub(super) ahead: Ahead,
     pub(super) pace: Pace,
+    pub(super) meters: Meters,
     pub(super) claim_batch: usize,
     pub(super) mode: Mode,
 }
@@ -124,6 +126,7 @@ impl Fetcher {
                 if stop.run_until_cancelled(resting).await.is_none() {
                     return;
                 }
+                outlook.is_rung = self.wakeups.is_rung();
                 outlook.look_anew();
                 if !self.wakeups.is_armed() {
                     outlook.look_for_freed();
@@ -254,7 +257,10 @@ impl Fetcher {
         };
         session.set_unsure(true);
         let began = Instant::now();
-        let Claimed { jobs, held_back } = in_time(SHORT_CALL, self.store.claim(&request)).await?;
+        let claimed = in_time(SHORT_CALL, self.store.claim(&request)).await;
+        let is_rung = std::mem::take(&mut outlook.is_rung);
+        self.meters.claimed(began, &claimed, is_rung);
+        let Claimed { jobs, held_back } = claimed?;
         session.set_unsure(false);
         outlook.hold_back(held_back);
 
@@ -337,6 +343,8 @@ impl Fetcher {
         let session = self.sessions.current().id;
         let settled = async {
             let promotion = in_time(LONGEST_CALL, self.store.promote(Self::PROMOTE)).await?;
+            let promoted = u64::from(promotion.promoted);
+            self.meters.count(|it| it.promoted += promoted);
             // What was settled may have become available again.
             let claimed = self.claim_round(outlook).await?;
             // A job that was claimed just now may be through already, and not yet written. What

@@ -1,4 +1,4 @@
-//! Counting for charts: what this worker has done, minute by minute.
+//! Counting for charts and meters: what this worker has done, minute by minute.
 //!
 //! Results are counted in memory as they are written, and added to the store every few seconds,
 //! so that a chart costs nothing per job. What a worker has counted and not added when it is
@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::{LONGEST_CALL, in_time, settler::Settled, spread};
+use super::{LONGEST_CALL, in_time, meters::Meters, settler::Settled, spread};
 use crate::{
     error::Chain,
     store::{Measures, MinuteToAdd, SessionId, Store, Tally},
@@ -43,7 +43,16 @@ pub(super) struct Measured {
 #[derive(Clone, Debug)]
 pub(super) struct Minutes {
     started: Instant,
-    rounds: Arc<Mutex<Rounds>>,
+    meters: Meters,
+    counted: Arc<Mutex<Counted>>,
+}
+
+#[derive(Debug, Default)]
+struct Counted {
+    /// Not in the meters yet.
+    fresh: Rounds,
+    /// In the meters, and still to be added to the store.
+    metered: Rounds,
 }
 
 /// By the round of flushing in which they were counted, and by session.
@@ -71,10 +80,11 @@ fn tally(settled: Settled, measured: &Measured) -> Option<Tally> {
 }
 
 impl Minutes {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(meters: Meters) -> Self {
         Self {
             started: Instant::now(),
-            rounds: Arc::default(),
+            meters,
+            counted: Arc::default(),
         }
     }
 
@@ -86,8 +96,8 @@ impl Minutes {
     ) {
         let round = self.started.elapsed().as_secs() / FLUSH_EVERY.as_secs();
         let round = u32::try_from(round).unwrap_or(u32::MAX);
-        let mut rounds = self.lock();
-        let kinds = rounds.entry((round, session)).or_default();
+        let mut counted = self.lock();
+        let kinds = counted.fresh.entry((round, session)).or_default();
         for (settled, measured) in attempts {
             let Some(tally) = tally(settled, measured) else {
                 continue;
@@ -98,6 +108,24 @@ impl Minutes {
             };
             sum.add_attempt(&tally, measured.waited, measured.ran);
         }
+    }
+
+    /// Brings the meters up to date. What it takes is counted in there in one step, so that whoever reads
+    /// them never finds less than before.
+    pub(super) fn meter(&self) {
+        let mut counted = self.lock();
+        let fresh = std::mem::take(&mut counted.fresh);
+        self.meters.count(|counts| {
+            for (kind, measures) in fresh.values().flatten() {
+                match counts.kinds.get_mut(kind) {
+                    Some(sum) => sum.add(measures),
+                    None => {
+                        counts.kinds.insert(kind.clone(), measures.clone());
+                    }
+                }
+            }
+        });
+        add(&mut counted.metered, fresh);
     }
 
     /// Adds to the store now and then, and once more at the end.
@@ -115,14 +143,15 @@ impl Minutes {
     /// What could not be added is kept for the next time. Little comes to it meanwhile: results
     /// are not written then either.
     async fn flush(&self, store: &dyn Store, limit: Duration) {
-        let taken = std::mem::take(&mut *self.lock());
+        self.meter();
+        let taken = std::mem::take(&mut self.lock().metered);
         let minutes = self.to_add(&taken);
         if minutes.is_empty() {
             return;
         }
         if let Err(error) = in_time(limit, store.add_minutes(&minutes)).await {
             warn!(error = %Chain(&error), "failed to add to the minutes");
-            self.put_back(taken);
+            add(&mut self.lock().metered, taken);
         }
     }
 
@@ -141,18 +170,17 @@ impl Minutes {
         minutes
     }
 
-    fn put_back(&self, taken: Rounds) {
-        let mut rounds = self.lock();
-        for (key, kinds) in taken {
-            let sums = rounds.entry(key).or_default();
-            for (kind, measures) in kinds {
-                sums.entry(kind).or_default().add(&measures);
-            }
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Rounds> {
+    fn lock(&self) -> MutexGuard<'_, Counted> {
         // Sums are whole at any time, whoever panicked.
-        self.rounds.lock().unwrap_or_else(PoisonError::into_inner)
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn add(rounds: &mut Rounds, others: Rounds) {
+    for (key, kinds) in others {
+        let sums = rounds.entry(key).or_default();
+        for (kind, measures) in kinds {
+            sums.entry(kind).or_default().add(&measures);
+        }
     }
 }

@@ -23,6 +23,8 @@ pub(super) struct Outlook<'a> {
     looked_for_freed: Option<Instant>,
     /// When to look again for what limits have held back.
     pub(super) held_until: Option<Instant>,
+    /// The bell woke the worker, which had nothing to do.
+    pub(super) is_rung: bool,
     /// A claim failed: its reply may have been lost on the way.
     pub(super) is_unsure: bool,
 }
@@ -47,6 +49,7 @@ impl<'a> Outlook<'a> {
             has_freed: false,
             looked_for_freed: None,
             held_until: None,
+            is_rung: false,
             is_unsure: false,
         }
     }

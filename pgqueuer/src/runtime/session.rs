@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::{LONGEST_CALL, Patience, in_time};
+use super::{LONGEST_CALL, Patience, in_time, meters::Meters};
 use crate::{
     config::WorkerConfig,
     error::{Chain, Result},
@@ -159,6 +159,7 @@ pub(super) struct Sessions {
     lease: Duration,
     current: Arc<RwLock<Session>>,
     steadiness: Arc<Mutex<Steadiness>>,
+    meters: Meters,
     closed: CancellationToken,
 }
 
@@ -174,7 +175,11 @@ impl Sessions {
     /// How long closing may take before it is left to the lease to run out.
     const CLOSING: Duration = Duration::from_secs(10);
 
-    pub(super) async fn open(store: Arc<dyn Store>, config: &WorkerConfig) -> Result<Self> {
+    pub(super) async fn open(
+        store: Arc<dyn Store>,
+        config: &WorkerConfig,
+        meters: Meters,
+    ) -> Result<Self> {
         let began = Instant::now();
         let id = store.open_session(&config.name, config.lease).await?;
         Ok(Self {
@@ -186,6 +191,7 @@ impl Sessions {
                 renewed: Instant::now(),
                 since: Instant::now(),
             })),
+            meters,
             closed: CancellationToken::new(),
         })
     }
@@ -241,6 +247,7 @@ impl Sessions {
             wait = match self.is_alive().await {
                 Ok(true) => {
                     patience.reset();
+                    self.meters.count(|it| it.renewals += 1);
                     let until = sure_until(began, self.lease);
                     session.sure_until.send_replace(until);
                     self.note_renewal();
@@ -248,12 +255,14 @@ impl Sessions {
                 }
                 Ok(false) => {
                     error!(session = %session.id, "the lease was lost; other workers run these jobs now");
+                    self.meters.count(|it| it.lost_leases += 1);
                     session.lost.cancel();
                     self.begin_another().await;
                     self.lease / 3
                 }
                 // Nobody can take over the jobs while the database is away.
                 Err(error) => {
+                    self.meters.count(|it| it.failed_renewals += 1);
                     warn!(error = %Chain(&error), "failed to renew the session");
                     patience.next_wait().min(self.lease / 6)
                 }

@@ -4,6 +4,7 @@
 //! slot under a limit. If the store refuses, the batch is tried again until it is written: forgetting it would run the jobs once more. The
 //! queue of results is bounded, so a store that is away holds up the worker, not the memory.
 
+mod counted;
 mod told;
 mod unwritten;
 
@@ -20,6 +21,7 @@ use tracing::{error, warn};
 
 use super::{
     Patience, Report, SHORT_CALL, in_time,
+    meters::Meters,
     minutes::{Measured, Minutes},
     session::Session,
     wakeups::Wakeups,
@@ -52,6 +54,7 @@ pub(super) struct Settler {
     unwritten: Arc<Unwritten>,
     report: Arc<Mutex<Report>>,
     minutes: Minutes,
+    meters: Meters,
     wakeups: Wakeups,
     hooks: Hooks,
     finish: CancellationToken,
@@ -85,7 +88,7 @@ impl Place<'_> {
         let Some(permit) = self.permit else {
             // The settler has ended without waiting for this attempt, which blocked its
             // thread. The job is still claimed, and is given back with the session.
-            self.settler.count(Settled::Lost);
+            self.settler.count_lost();
             return;
         };
         self.settler.unwritten.add();
@@ -105,6 +108,7 @@ impl Settler {
         store: Arc<dyn Store>,
         config: &WorkerConfig,
         minutes: Minutes,
+        meters: Meters,
         wakeups: Wakeups,
         hooks: Hooks,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
@@ -115,6 +119,7 @@ impl Settler {
             unwritten: Arc::default(),
             report: Arc::default(),
             minutes: minutes.clone(),
+            meters: meters.clone(),
             wakeups: wakeups.clone(),
             hooks: hooks.clone(),
             finish: CancellationToken::new(),
@@ -125,6 +130,7 @@ impl Settler {
             unwritten: Arc::clone(&settler.unwritten),
             report: Arc::clone(&settler.report),
             minutes,
+            meters,
             wakeups,
             hooks,
             finish: settler.finish.clone(),
@@ -141,10 +147,6 @@ impl Settler {
             permit: self.results.reserve().await.ok(),
             settler: self,
         }
-    }
-
-    pub(super) fn count(&self, settled: Settled) {
-        lock(&self.report).count(settled);
     }
 
     /// Takes note of a job that was completed in the transaction of its handler.
@@ -170,6 +172,7 @@ impl Settler {
     pub(super) fn lost(&self, session: &Session, key: ClaimKey) {
         session.written([key].into_iter());
         self.count(Settled::Lost);
+        self.meters.count(|it| it.refused += 1);
     }
 
     /// Waits until everything handed in so far is written.
@@ -191,22 +194,6 @@ fn lock(report: &Mutex<Report>) -> MutexGuard<'_, Report> {
     report.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Report {
-    fn count(&mut self, settled: Settled) {
-        let count = match settled {
-            Settled::Completed => &mut self.completed,
-            Settled::Retried => &mut self.retried,
-            Settled::Held => &mut self.held,
-            Settled::Discarded => &mut self.discarded,
-            Settled::Cancelled => &mut self.cancelled,
-            Settled::Snoozed => &mut self.snoozed,
-            Settled::GivenBack => &mut self.given_back,
-            Settled::Lost => &mut self.lost,
-        };
-        *count += 1;
-    }
-}
-
 /// Results of one session.
 struct Batch {
     session: Session,
@@ -221,6 +208,7 @@ struct Writer {
     unwritten: Arc<Unwritten>,
     report: Arc<Mutex<Report>>,
     minutes: Minutes,
+    meters: Meters,
     wakeups: Wakeups,
     hooks: Hooks,
     finish: CancellationToken,
@@ -330,6 +318,7 @@ impl Writer {
                     );
                     let mut report = lock(&self.report);
                     settled.iter().for_each(|_| report.count(Settled::Lost));
+                    self.meters.count(|it| it.lost += settled.len() as u64);
                 }
             }
         }
@@ -349,45 +338,26 @@ impl Writer {
         };
         tokio::pin!(give_up);
         loop {
+            let began = Instant::now();
             let attempt = in_time(SHORT_CALL, self.store.settle(session, settlements));
             let error = tokio::select! {
                 result = attempt => match result {
-                    Ok(refused) => return Some(refused),
+                    Ok(refused) => {
+                        let took = began.elapsed();
+                        self.meters
+                            .count(|it| it.settles.add(took, settlements.len()));
+                        return Some(refused);
+                    }
                     Err(error) => error,
                 },
                 () = &mut give_up => return None,
             };
+            self.meters.count(|it| it.failed_settles += 1);
             warn!(error = %Chain(&error), jobs = settlements.len(), "failed to write results; trying again");
             tokio::select! {
                 () = tokio::time::sleep(patience.next_wait()) => {}
                 () = &mut give_up => return None,
             }
-        }
-    }
-
-    fn count(
-        &self,
-        session: SessionId,
-        settlements: &[Settlement],
-        settled: &[(Settled, Measured)],
-        refused: &[ClaimKey],
-    ) {
-        let is_refused = |settlement: &Settlement| refused.contains(&settlement.key);
-        let attempts = || settlements.iter().zip(settled);
-        let written = attempts().filter(|(settlement, _)| !is_refused(settlement));
-        let written = written.map(|(_, (settled, measured))| (*settled, measured));
-        self.minutes.count(session, written.clone());
-        if !self.hooks.is_none() {
-            self.tell(settlements, settled, refused);
-        }
-        let mut report = lock(&self.report);
-        written.for_each(|(settled, _)| report.count(settled));
-        for (settlement, _) in attempts().filter(|(settlement, _)| is_refused(settlement)) {
-            warn!(
-                job.id = %settlement.key.id, job.outcome = "lost", %session,
-                "the job is no longer held by this session; its result was refused"
-            );
-            report.count(Settled::Lost);
         }
     }
 }

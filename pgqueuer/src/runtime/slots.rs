@@ -99,6 +99,16 @@ impl Slots {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many jobs may run.
+    pub(super) fn concurrency(&self) -> usize {
+        self.concurrency
+    }
+
+    /// How many run.
+    pub(super) fn taken(&self) -> usize {
+        self.concurrency.saturating_sub(self.free_in_all())
+    }
+
     /// How many more jobs may run.
     pub(super) fn free_in_all(&self) -> usize {
         self.lock().total

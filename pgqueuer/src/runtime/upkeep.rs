@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::{
-    LONGEST_CALL, Patience, SHORT_CALL, in_time, session::Sessions, spread, wakeups::Wakeups,
+    LONGEST_CALL, Patience, SHORT_CALL, in_time, meters::Meters, session::Sessions, spread,
+    wakeups::Wakeups,
 };
 use crate::{
     config::WorkerConfig,
@@ -55,11 +56,14 @@ pub(super) async fn run(
     wakeups: Wakeups,
     config: WorkerConfig,
     hooks: Hooks,
+    meters: Meters,
     stop: CancellationToken,
 ) {
-    let promoting = promote(&*store, wakeups, &stop);
+    let promoting = promote(&*store, wakeups, &meters, &stop);
     let rescue_every = RESCUE_EVERY.min(config.lease / 3);
-    let rescuing = every(rescue_every, &stop, || rescue(&*store, &sessions, &hooks));
+    let rescuing = every(rescue_every, &stop, || {
+        rescue(&*store, &sessions, &hooks, &meters)
+    });
     let requeuing = look_for_the_lost(&*store, &stop);
     let forgetting = every(FORGET_EVERY, &stop, || forget(&*store));
     let tending = async {
@@ -73,7 +77,12 @@ pub(super) async fn run(
 }
 
 /// Makes jobs available when they are due.
-async fn promote(store: &dyn Store, mut wakeups: Wakeups, stop: &CancellationToken) {
+async fn promote(
+    store: &dyn Store,
+    mut wakeups: Wakeups,
+    meters: &Meters,
+    stop: &CancellationToken,
+) {
     let mut patience = Patience::default();
     while !stop.is_cancelled() {
         // A stop need not wait for the store: what is cut off is done again, or by others.
@@ -81,6 +90,9 @@ async fn promote(store: &dyn Store, mut wakeups: Wakeups, stop: &CancellationTok
         let Some(promotion) = stop.run_until_cancelled(promoting).await else {
             return;
         };
+        if let Ok(promotion) = &promotion {
+            meters.count(|it| it.promoted += u64::from(promotion.promoted));
+        }
         let wait = match promotion {
             // The batch was full: there may be more.
             Ok(promotion) if promotion.promoted == PROMOTE => continue,
@@ -139,12 +151,18 @@ async fn fold(store: &dyn Store) -> Result<()> {
     Ok(())
 }
 
-async fn rescue(store: &dyn Store, sessions: &Sessions, hooks: &Hooks) -> Result<()> {
+async fn rescue(
+    store: &dyn Store,
+    sessions: &Sessions,
+    hooks: &Hooks,
+    meters: &Meters,
+) -> Result<()> {
     if !sessions.may_judge_others() {
         return Ok(());
     }
     let crashes = in_time(LONGEST_RESCUE, store.rescue()).await?;
     for crash in crashes {
+        meters.rescued(crash.state);
         telemetry::rescued(&crash);
         hooks.tell(|| Event::Rescued {
             id: crash.id,

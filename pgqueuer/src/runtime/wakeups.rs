@@ -102,6 +102,11 @@ impl Wakeups {
         news
     }
 
+    /// Whether the bell was rung for jobs since anybody last asked for news.
+    pub(super) fn is_rung(&self) -> bool {
+        *self.available.borrow() == Some(News::Jobs)
+    }
+
     /// Waits until there may be work: the bell was rung, or it is time to look anyway.
     pub(super) async fn next(&mut self) {
         let poll = spread(self.poll_interval, 0.1);

@@ -14,6 +14,7 @@ mod drain;
 mod executors;
 mod hooks;
 mod limits;
+mod metrics;
 mod minutes;
 mod outcomes;
 mod payloads;

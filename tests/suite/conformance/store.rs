@@ -13,6 +13,7 @@ mod history;
 mod kinds;
 mod limits;
 mod limits_by_key;
+mod measures;
 mod minutes;
 mod operate;
 mod overview;

@@ -16,7 +16,7 @@ use pgqueuer::{
 
 use super::{
     step::{HOUR, KINDS, Minutes, New, PRIORITIES, When},
-    view::{Claimed, Contents, Failed, Number, Record, Reply, hours},
+    view::{Claimed, Contents, Failed, Kind, Number, Record, Reply, hours},
 };
 use crate::support::{LONG, kind_record};
 
@@ -260,14 +260,11 @@ impl<'a> Side<'a> {
         let number = |id: JobId| self.job(id);
         let schedules = self.store.list_schedules().await?.into_iter();
         let overview = self.store.overview().await?.kinds.into_iter();
-        let of_kind = |it: KindOverview| {
-            let counts = [it.counts.available, it.counts.scheduled, it.counts.held];
-            (
-                it.kind,
-                it.queue,
-                counts,
-                it.oldest.map(|it| hours(it, now)),
-            )
+        let of_kind = |it: KindOverview| Kind {
+            name: it.kind,
+            queue: it.queue,
+            counts: [it.counts.available, it.counts.scheduled, it.counts.held],
+            oldest: it.oldest.map(|it| hours(it, now)),
         };
         let totals = self.store.list_totals().await?.into_iter();
         Ok(Contents {

@@ -51,13 +51,22 @@ pub(super) struct Claimed {
 pub(super) struct Contents {
     pub(super) jobs: Vec<Option<Record>>,
     pub(super) kinds: Vec<KindRecord>,
-    /// Kind, queue, available, scheduled, held, and for how many hours the oldest has waited.
-    pub(super) overview: Vec<(String, Option<String>, [u64; 3], Option<i64>)>,
+    pub(super) overview: Vec<Kind>,
     pub(super) totals: Vec<(String, Tally)>,
     pub(super) schedules: Vec<Recurring>,
     pub(super) soonest: Option<DateTime<Utc>>,
     /// Names and revisions.
     pub(super) due: Vec<(String, i64)>,
+}
+
+#[derive(Debug, PartialEq)]
+pub(super) struct Kind {
+    pub(super) name: String,
+    pub(super) queue: Option<String>,
+    /// Available, scheduled, held.
+    pub(super) counts: [u64; 3],
+    /// For how many hours the oldest has waited.
+    pub(super) oldest: Option<i64>,
 }
 
 #[derive(Debug, PartialEq)]
