@@ -263,7 +263,7 @@ async fn read(database: &Database, call: &Call, id: i64) -> Result<(), TestCaseE
     );
     let refused = settle(store, session, &[completed(&claimed[0])]).await;
     prop_assert_eq!(refused, []);
-    let forget = database.sql("TRUNCATE pgqueuer.history, pgqueuer.sessions");
+    let forget = database.sql("TRUNCATE pgqueuer.history, pgqueuer.sessions, pgqueuer.reports");
     sqlx::query(forget).execute(database.pool()).await.unwrap();
     Ok(())
 }

@@ -32,7 +32,7 @@ struct Args {
     drained: u32,
 
     /// How many drains there are of both.
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 12)]
     rounds: u32,
 
     /// How many look, once a second.
