@@ -157,7 +157,10 @@ CREATE TABLE pgqueuer.reports (
     -- How many jobs it runs at a time, at most.
     concurrency integer NOT NULL,
     -- How many it has claimed and not settled, by kind.
-    running     jsonb   NOT NULL
+    running     jsonb   NOT NULL,
+    -- Of the lines from which it takes jobs just now, when the one was due that it has claimed last: a list of
+    -- kind, priority and due_at.
+    fronts      jsonb   NOT NULL
 ) WITH (fillfactor = 50);
 
 -- Finished jobs. Only ever appended to; a day that has expired is dropped as a whole. The

@@ -29,6 +29,7 @@ mod alone;
 mod attempt;
 mod cancellations;
 mod fetcher;
+mod fronts;
 #[cfg_attr(
     not(feature = "metrics"),
     expect(dead_code, reason = "always counted, and only read with this feature")

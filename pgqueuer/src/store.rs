@@ -39,7 +39,9 @@ pub use histogram::Histogram;
 pub use history::{HistoryFilter, HistoryPage, HistoryPlace};
 pub use minutes::{Measures, MinuteRecord, MinuteToAdd, Tally, Tended};
 pub use operations::Operations;
-pub use overview::{Activity, KindOverview, KindTotal, Overview, WorkerRecord, WorkerReport};
+pub use overview::{
+    Activity, Front, KindOverview, KindTotal, Overview, WorkerRecord, WorkerReport,
+};
 pub(crate) use overview::{Backlog, CHARTED, Parts, RECENT};
 pub use records::{Became, Counts, JobEnd, JobRecord, JobState, KindRecord, Progress};
 pub use schedules::{

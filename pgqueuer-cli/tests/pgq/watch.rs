@@ -71,6 +71,7 @@ async fn workers_are_shown_by_session() {
     let lease = Duration::from_secs(36_000);
     let session = store.store().open_session("web-1", lease).await.unwrap();
     let report = WorkerReport {
+        fronts: Vec::new(),
         concurrency: 20,
         running: [("send_welcome".to_owned(), 2)].into(),
     };

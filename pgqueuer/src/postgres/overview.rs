@@ -1,7 +1,8 @@
 //! What a queue is doing: a few statements that read aggregates, over one connection.
 
 use chrono::{DateTime, Utc};
-use sqlx::{Row as _, postgres::PgRow};
+use serde_json::json;
+use sqlx::{Row as _, postgres::PgRow, types::Json};
 
 use super::{
     PostgresStore,
@@ -13,7 +14,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    store::{CHARTED, KindTotal, Overview, Parts, RECENT, SessionId, WorkerReport},
+    store::{CHARTED, Front, KindTotal, Overview, Parts, RECENT, SessionId, WorkerReport},
 };
 
 pub(super) async fn overview(store: &PostgresStore) -> Result<Overview> {
@@ -128,13 +129,16 @@ pub(super) async fn report(
     report: &WorkerReport,
 ) -> Result<()> {
     let failed = failed_to("report what the worker does");
+    let front = |it: &Front| json!({ "kind": it.kind, "priority": it.priority, "due_ago": it.due_ago.as_secs_f64() });
+    let fronts: Vec<serde_json::Value> = report.fronts.iter().map(front).collect();
     let mut lent = dedicated.lend().await.map_err(&failed)?;
     statements
         .report
         .query(lent.route())
         .bind(session.0)
         .bind(i32::try_from(report.concurrency).unwrap_or(i32::MAX))
-        .bind(sqlx::types::Json(&report.running))
+        .bind(Json(&report.running))
+        .bind(Json(fronts))
         .execute(lent.connection())
         .await
         .map_err(&failed)?;

@@ -295,7 +295,7 @@ impl Fetcher {
 
     /// Begins as many as there are slots for; the others wait, in their order.
     fn begin(&self, jobs: Vec<ClaimedJob>, session: &Session) {
-        session.received(jobs.iter().map(|job| (job.key, job.kind.clone())));
+        session.received(&jobs);
         if self.slots.groups().iter().any(Group::is_bounded) {
             for job in jobs {
                 let slot = self.slots.take(&job.kind);

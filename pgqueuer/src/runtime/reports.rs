@@ -22,6 +22,7 @@ pub(super) async fn run(store: Arc<dyn Store>, sessions: Sessions, concurrency: 
         let report = WorkerReport {
             concurrency,
             running: session.held_by_kind(),
+            fronts: session.fronts.list(),
         };
         let is_news = said.as_ref() != Some(&(session.id, report.clone()));
         if is_news {

@@ -20,11 +20,11 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::{LONGEST_CALL, Patience, in_time, meters::Meters};
+use super::{LONGEST_CALL, Patience, fronts::Fronts, in_time, meters::Meters};
 use crate::{
     config::WorkerConfig,
     error::{Chain, Result},
-    store::{ClaimKey, Holds, SessionId, Store},
+    store::{ClaimKey, ClaimedJob, Holds, SessionId, Store},
 };
 
 /// One life of a worker. Cheap to clone: each of its jobs has one.
@@ -42,6 +42,7 @@ pub(super) struct Life {
     cancelled: watch::Sender<HashMap<ClaimKey, String>>,
     /// The claims that were received and are not written down yet, with their kinds.
     held: Mutex<HashMap<ClaimKey, String>>,
+    pub(super) fronts: Fronts,
     /// A claim was sent, and its reply has not been received.
     is_unsure: AtomicBool,
 }
@@ -63,6 +64,7 @@ impl Session {
             lost: CancellationToken::new(),
             cancelled: watch::Sender::default(),
             held: Mutex::default(),
+            fronts: Fronts::default(),
             is_unsure: AtomicBool::default(),
         }))
     }
@@ -105,8 +107,10 @@ impl Session {
         }
     }
 
-    pub(super) fn received(&self, claims: impl Iterator<Item = (ClaimKey, String)>) {
+    pub(super) fn received(&self, jobs: &[ClaimedJob]) {
+        let claims = jobs.iter().map(|it| (it.key, it.kind.clone()));
         self.lock().extend(claims);
+        self.fronts.note(jobs);
     }
 
     pub(super) fn written(&self, claims: impl Iterator<Item = ClaimKey>) {

@@ -107,6 +107,19 @@ pub struct WorkerReport {
     pub concurrency: u32,
     /// How many jobs it has claimed and not settled, by kind.
     pub running: BTreeMap<String, u64>,
+    /// How far it is in the lines from which it takes jobs just now.
+    pub fronts: Vec<Front>,
+}
+
+/// How far a worker is in a line, so that nobody needs to look for its head among what was just claimed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Front {
+    /// What sort of job.
+    pub kind: String,
+    /// Of which priority.
+    pub priority: i16,
+    /// How long ago the job was due that it has claimed last.
+    pub due_ago: Duration,
 }
 
 /// What became of the attempts of one kind, since the schema was installed.
@@ -204,6 +217,9 @@ impl Parts {
             // A worker says what it runs a little later than the counts do.
             let all = kind.counts.available.max(kind.counts.running);
             kind.counts.available = all - kind.counts.running;
+            if kind.counts.available == 0 {
+                kind.oldest = None;
+            }
             kind.recent.lasted = RECENT + into_minute;
             let last_two: u64 = kind.minutes[CHART - 2..].iter().sum();
             kind.per_second = last_two as f64 / (minute_long + into_minute).as_secs_f64();

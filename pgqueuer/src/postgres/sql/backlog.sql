@@ -1,7 +1,7 @@
 -- What waits, of each kind that is known or has unfinished jobs: how many by the counts, and since when.
 -- No parameters.
 --
--- Reads no more of the jobs than the head of each line, from its low-water mark on.
+-- Reads no more of the jobs than the head of each line that rests, from its low-water mark on.
 WITH counted AS MATERIALIZED (
     SELECT
         kind,
@@ -13,25 +13,34 @@ WITH counted AS MATERIALIZED (
     GROUP BY kind
     HAVING (sum(available), sum(scheduled), sum(held)) <> (0, 0, 0)
 ),
+-- Where a line is busy, workers say how far they are: its head is behind all that was just claimed.
+fronts AS MATERIALIZED (
+    SELECT front.kind, front.priority, max(front.due_at) AS due_at
+    FROM pgqueuer.reports AS report
+    CROSS JOIN jsonb_to_recordset(report.fronts) AS front (kind text, priority smallint, due_at timestamptz)
+    GROUP BY front.kind, front.priority
+),
 oldest AS MATERIALIZED (
-    SELECT lane.kind, min(head.due_at) AS due_at
+    SELECT lane.kind, min(coalesce(lane.due_at, head.due_at)) AS due_at
     FROM (
-        SELECT kind, priority, max(low_water) AS low_water
-        FROM pgqueuer.lanes
-        WHERE kind IN (SELECT kind FROM counted WHERE available > 0)
-        GROUP BY kind, priority
+        SELECT known.kind, known.priority, max(known.low_water) AS low_water, max(fronts.due_at) AS due_at
+        FROM pgqueuer.lanes AS known
+        LEFT JOIN fronts ON fronts.kind = known.kind AND fronts.priority = known.priority
+        WHERE known.kind IN (SELECT kind FROM counted WHERE available > 0)
+        GROUP BY known.kind, known.priority
     ) AS lane
-    CROSS JOIN LATERAL (
+    LEFT JOIN LATERAL (
         SELECT greatest(job.run_at, job.enqueued_at) AS due_at
         FROM pgqueuer.jobs AS job
-        WHERE job.kind = lane.kind
+        WHERE lane.due_at IS NULL
+          AND job.kind = lane.kind
           AND job.priority = lane.priority
           AND job.position > lane.low_water
           AND job.state = 'available'
           AND job.claimed_by IS NULL
         ORDER BY job.position
         LIMIT 1
-    ) AS head
+    ) AS head ON true
     GROUP BY lane.kind
 )
 SELECT

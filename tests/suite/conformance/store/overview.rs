@@ -61,6 +61,7 @@ fn report(concurrency: u32, running: &[(&str, u64)]) -> WorkerReport {
             .iter()
             .map(|(kind, it)| ((*kind).to_owned(), *it))
             .collect(),
+        fronts: Vec::new(),
     }
 }
 

@@ -147,6 +147,7 @@ async fn report(pgq: &PgQueuer, session: SessionId, running: &[(&str, u64)]) {
         .collect();
     let concurrency = 20;
     let report = WorkerReport {
+        fronts: Vec::new(),
         concurrency,
         running,
     };
