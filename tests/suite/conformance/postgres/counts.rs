@@ -25,11 +25,15 @@ postgres_only! {
     are_not_read_where_they_were_folded,
     are_mended_after_jobs_were_deleted_by_hand,
     are_those_of_what_was_committed,
-    are_shown_to_a_role_that_only_looks,
-    are_written_by_a_role_that_only_enqueues,
     take_the_oldest_of_a_busy_line_from_who_claims,
     take_the_oldest_of_other_lines_from_their_heads,
     are_told_how_far_a_busy_worker_is,
+}
+
+postgres_only! {
+    on_postgres, not_pooled("a role for a connection"):
+    are_shown_to_a_role_that_only_looks,
+    are_written_by_a_role_that_only_enqueues,
 }
 
 const LIMIT: u32 = 20_000;
