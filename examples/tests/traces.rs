@@ -102,6 +102,7 @@ async fn assert_one_trace(
         assert_eq!(attempt.is_failed, is_failed, "{attempt:#?}");
         assert_messaging(attempt, "process", "send_receipt");
         assert_eq!(attempt.attributes["job.attempt"], number);
+        assert!(attempt.numbers.contains("job.attempt"), "{attempt:#?}");
         assert_eq!(attempt.attributes["job.outcome"], outcome);
         let error_type = attempt.attributes.get("error.type").map(String::as_str);
         assert_eq!(error_type, is_failed.then_some("error"));

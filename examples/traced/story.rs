@@ -43,7 +43,13 @@ pub(crate) async fn tell() -> Result<(), BoxError> {
             pgq.close().await;
             Ok(())
         }
-        Some(_) => Ok(App::new().run().await?),
+        // Not `run`, which ends the process if a command fails, with the last spans not sent yet.
+        Some(_) => {
+            let app = App::new();
+            Ok(app
+                .try_run_from(std::env::args_os(), &mut std::io::stdout())
+                .await?)
+        }
     }
 }
 

@@ -242,6 +242,8 @@ impl Logging {
             .with_env_filter(filter)
             .fmt_fields(ForPeople)
             .with_writer(io::stderr)
+            // It would say on standard error that standard error is closed, and panic.
+            .log_internal_errors(false)
             .with_ansi(io::stderr().is_terminal() && !is_set("NO_COLOR"))
             .try_init();
     }

@@ -1,25 +1,25 @@
 //! Serving metrics, as long as something else is done.
 
-use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+mod connections;
+
+use std::{fmt, future::Future, net::SocketAddr, sync::Arc};
 
 use axum::{
     Router,
     extract::Request,
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
 };
 use clap::Args;
 use pgqueuer::{PgQueuer, metrics};
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+use tokio::{net::TcpListener, sync::oneshot};
+
+use connections::LIMITS;
 
 use crate::{exit::Failure, output::note};
 
-/// How long a scrape that is under way may hold up the end.
-const LAST_SCRAPE: Duration = Duration::from_secs(1);
-
-#[derive(Debug, Default, Args)]
+#[derive(Default, Args)]
 pub(crate) struct TokenArgs {
     /// Answer only those who send `Authorization: Bearer TOKEN`. Needed beyond loopback.
     ///
@@ -34,8 +34,28 @@ pub(crate) struct TokenArgs {
     metrics_token: Option<String>,
 }
 
+impl TokenArgs {
+    /// Without what surrounds it in a file, say: a header cannot carry that.
+    fn token(&self) -> Result<Option<String>, Failure> {
+        let token = self.metrics_token.as_deref().map(str::trim);
+        // One that is empty keeps nobody out.
+        let token = token.filter(|it| !it.is_empty());
+        if token.is_some_and(|it| HeaderValue::from_str(it).is_err()) {
+            return Err(Failure::usage(
+                "the token for metrics is none that a header can carry; use letters and digits",
+            ));
+        }
+        Ok(token.map(str::to_owned))
+    }
+}
+
+impl fmt::Debug for TokenArgs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenArgs").finish_non_exhaustive()
+    }
+}
+
 /// Listens already, and does not answer yet.
-#[derive(Debug)]
 pub(crate) struct MetricsServer {
     listener: TcpListener,
     token: Option<String>,
@@ -48,8 +68,7 @@ impl MetricsServer {
             let message = format!("`{address}` is not an address and a port");
             Failure::usage(format!("{message}; write 127.0.0.1:9464, or [::1]:9464"))
         })?;
-        // One that is empty keeps nobody out.
-        let token = args.metrics_token.filter(|it| !it.is_empty());
+        let token = args.token()?;
         if token.is_none() && !address.ip().is_loopback() {
             let port = address.port();
             return Err(Failure::usage(format!(
@@ -74,30 +93,19 @@ impl MetricsServer {
         let address = self.listener.local_addr()?;
         note(format!("metrics are at http://{address}/metrics"));
         let router = guarded(metrics::router(pgq), self.token);
-        let done = CancellationToken::new();
-        let serving = axum::serve(self.listener, router)
-            .with_graceful_shutdown(done.clone().cancelled_owned());
-        let serving = async {
-            tokio::select! {
-                served = serving => served,
-                () = last_moment(&done) => Ok(()),
-            }
+        let (end, ended) = oneshot::channel::<()>();
+        let ended = async {
+            let _ = ended.await;
         };
         let working = async {
             let result = work.await;
-            done.cancel();
+            drop(end);
             result
         };
-        let (result, served) = tokio::join!(working, serving);
-        served?;
+        let serving = connections::serve(self.listener, router, LIMITS, ended);
+        let (result, ()) = tokio::join!(working, serving);
         Ok(result)
     }
-}
-
-/// With a client that does not read its answer, the server would not end.
-async fn last_moment(done: &CancellationToken) {
-    done.cancelled().await;
-    tokio::time::sleep(LAST_SCRAPE).await;
 }
 
 fn guarded(router: Router, token: Option<String>) -> Router {
@@ -121,10 +129,16 @@ fn unauthorized() -> Response {
     (StatusCode::UNAUTHORIZED, challenge).into_response()
 }
 
+/// The scheme may be written in any case (RFC 9110, section 11.1).
+const BEARER: &[u8] = b"Bearer ";
+
 fn has_token(headers: &HeaderMap, token: &str) -> bool {
     let sent = headers.get(header::AUTHORIZATION);
-    let sent = sent.and_then(|it| it.as_bytes().strip_prefix(b"Bearer "));
-    sent.is_some_and(|it| is_same(it, token.as_bytes()))
+    let Some((scheme, sent)) = sent.and_then(|it| it.as_bytes().split_at_checked(BEARER.len()))
+    else {
+        return false;
+    };
+    scheme.eq_ignore_ascii_case(BEARER) && is_same(sent, token.as_bytes())
 }
 
 /// Takes as long for a guess that is nearly right as for one that is not.

@@ -182,12 +182,12 @@ impl<J: Job> NewJob<J> {
         }
     }
 
-    /// Checks and encodes the job.
     /// The priority, if it is not that of the kind.
     pub(crate) fn own_priority(&self) -> Option<i16> {
         self.priority
     }
 
+    /// Checks and encodes the job.
     pub(crate) fn prepare(self) -> Result<Prepared> {
         validate_name("kind", J::KIND)?;
         let refused = |problem: String| {
@@ -277,7 +277,12 @@ where
             return Ok(Vec::new());
         }
         let span = telemetry::enqueue_span(J::KIND, Some(count));
-        batch.insert(target).instrument(span).await
+        let enqueued = batch.insert(target).instrument(span.clone()).await;
+        telemetry::record_enqueued(&span, &enqueued, |all| match all.as_slice() {
+            [single] => (Some(single.id), None),
+            _ => (None, None),
+        });
+        enqueued
     }
 }
 
@@ -299,7 +304,7 @@ impl Batch {
 
     /// Inserts the jobs, and gives them the trace of the current span.
     async fn insert<T: Target>(self, target: T) -> Result<Vec<Enqueued>> {
-        let enqueued = match self {
+        match self {
             Self::Plain(mut jobs) => {
                 telemetry::inject(jobs.iter_mut().map(|it| &mut it.headers));
                 let new = |id| Enqueued { id, is_new: true };
@@ -310,12 +315,7 @@ impl Batch {
                 telemetry::inject(jobs.iter_mut().map(|(it, _)| &mut it.headers));
                 target.insert_unique(jobs).await
             }
-        };
-        telemetry::record_enqueued(&enqueued, |all| match all.as_slice() {
-            [single] => (Some(single.id), None),
-            _ => (None, None),
-        });
-        enqueued
+        }
     }
 }
 

@@ -45,7 +45,7 @@ use tokio::sync::Mutex;
 use tracing::warn;
 
 use crate::{
-    error::{Chain, Result},
+    error::{Chain, Error, ErrorKind, Result},
     handle::PgQueuer,
 };
 use queue::Queue;
@@ -63,7 +63,7 @@ const FRESH: Duration = Duration::from_secs(1);
 
 /// Makes expositions for Prometheus. Cheap to clone; clones share what they read.
 ///
-/// A scrape reads some hundred rows of aggregates, however many jobs there are. Those that come at the same
+/// A scrape reads aggregates, however many jobs there are. Those that come at the same
 /// time, or within a second, read once. When the database does not answer within three
 /// seconds, `pgqueuer_up` is 0 and what is of the queue is missing; what is of the process is there.
 ///
@@ -145,15 +145,23 @@ impl Metrics {
 
     /// One read at a time: who comes meanwhile waits for it, and takes what it brought.
     async fn read(&self) -> Result<Arc<Queue>> {
-        let mut last = self.last.lock().await;
+        let mut last = Arc::clone(&self.last).lock_owned().await;
         if let Some((_, queue)) = last.as_ref().filter(|(at, _)| at.elapsed() < FRESH) {
             return Ok(Arc::clone(queue));
         }
-        let queue = Arc::new(Queue {
-            overview: self.pgq.overview().await?,
-            totals: self.pgq.list_totals().await?,
+        let pgq = self.pgq.clone();
+        // A task, which goes on when a scrape has waited for long enough: the statement does so, too, as
+        // long as somebody locks its table, and each scrape would leave another connection to it.
+        let reading = tokio::spawn(async move {
+            let queue = Arc::new(Queue {
+                overview: pgq.overview().await?,
+                totals: pgq.list_totals().await?,
+            });
+            *last = Some((Instant::now(), Arc::clone(&queue)));
+            Ok(queue)
         });
-        *last = Some((Instant::now(), Arc::clone(&queue)));
-        Ok(queue)
+        reading.await.map_err(|ended| {
+            Error::new(ErrorKind::Database, "the read was ended before its answer").because(ended)
+        })?
     }
 }

@@ -320,11 +320,11 @@ fn spawn(stop: &Stop, work: impl Future<Output = ()> + Send + 'static) -> AbortO
     let graceful = stop.graceful.clone();
     let guarded = async move {
         if let Err(panic) = panics::catch(work).await {
+            graceful.cancel();
             error!(
                 error = panic.message,
                 "a loop of the worker has panicked; the worker stops"
             );
-            graceful.cancel();
         }
     };
     AbortOnDropHandle::new(tokio::spawn(guarded.in_current_span()))

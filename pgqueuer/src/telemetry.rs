@@ -30,6 +30,9 @@ use tracing::{Span, field, info_span};
 
 use crate::{error::Result, job::JobId, store::ClaimedJob};
 
+/// The span of an attempt.
+const ATTEMPT: &str = "job.attempt";
+
 /// The span of a call that enqueues jobs of a kind; how many, if that is known.
 pub(crate) fn enqueue_span(kind: &str, count: Option<usize>) -> Span {
     info_span!(
@@ -44,7 +47,7 @@ pub(crate) fn enqueue_span(kind: &str, count: Option<usize>) -> Span {
         messaging.destination.name = kind,
         messaging.message.id = field::Empty,
         // Of a single message there is none, by the convention.
-        messaging.batch.message_count = count.filter(|it| *it != 1),
+        messaging.batch.message_count = count.filter(|it| *it != 1).map(number),
         error.type = field::Empty,
         sentry.op = propagation::for_sentry("queue.publish"),
         sentry.name = propagation::for_sentry(format_args!("send {kind}")),
@@ -52,23 +55,21 @@ pub(crate) fn enqueue_span(kind: &str, count: Option<usize>) -> Span {
     )
 }
 
-/// Records on the current span what came of enqueueing: the id of a single job, and how many there are
-/// if that was not known before.
+/// Records on the span of a call that enqueues what came of it: the id of a single job, and how many there
+/// are if that was not known before.
 pub(crate) fn record_enqueued<T>(
+    span: &Span,
     result: &Result<T>,
-    what: impl FnOnce(&T) -> (Option<JobId>, Option<u64>),
+    what: impl FnOnce(&T) -> (Option<JobId>, Option<usize>),
 ) {
-    let span = Span::current();
-    if span.is_disabled() {
-        return;
-    }
     match result {
         Ok(enqueued) => {
             let (single, count) = what(enqueued);
             span.record("messaging.message.id", single.map(field::display));
+            let count = count.filter(|it| *it != 1).map(number);
             span.record("messaging.batch.message_count", count);
         }
-        Err(error) => record_failure(&span, error.kind().name()),
+        Err(error) => record_failure(span, error.kind().name()),
     }
 }
 
@@ -77,7 +78,7 @@ pub(crate) fn attempt_span(job: &ClaimedJob) -> Span {
     let kind = job.kind.as_str();
     let span = info_span!(
         target: "pgqueuer::attempt",
-        "job.attempt",
+        ATTEMPT,
         otel.name = format_args!("process {kind}"),
         otel.kind = "consumer",
         otel.status_code = field::Empty,
@@ -92,7 +93,7 @@ pub(crate) fn attempt_span(job: &ClaimedJob) -> Span {
         sentry.trace = propagation::sentry_trace(&job.headers),
         job.kind = kind,
         job.id = %job.key.id,
-        job.attempt = job.attempt,
+        job.attempt = i64::from(job.attempt),
         job.outcome = field::Empty,
     );
     propagation::continue_in(&span, &job.headers);
@@ -107,5 +108,10 @@ pub(crate) fn worker_span(name: impl fmt::Display) -> Span {
 fn record_failure(span: &Span, error_type: &str) {
     span.record("otel.status_code", "ERROR");
     span.record("error.type", error_type);
-    propagation::note_end(true);
+    propagation::note_end(span, true);
+}
+
+/// As OpenTelemetry has numbers: it takes others for text.
+fn number(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }

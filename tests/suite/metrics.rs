@@ -217,6 +217,31 @@ async fn a_database_that_is_silent_holds_up_no_scrape() {
     assert_eq!(asked.load(Ordering::SeqCst), 1);
 }
 
+/// While somebody alters it, say.
+#[tokio::test(flavor = "multi_thread")]
+async fn scrapes_of_a_table_that_is_locked_take_one_connection() {
+    backend::on_postgres(async |it| {
+        let mut locking = it.pool().begin().await.unwrap();
+        let lock = it.sql("LOCK TABLE pgqueuer.counts IN ACCESS EXCLUSIVE MODE");
+        sqlx::raw_sql(lock).execute(&mut *locking).await.unwrap();
+        let (options, schema) = (it.options.clone(), it.schema.clone());
+        let pgq = PgQueuer::connect_with(options, schema).await.unwrap();
+        let metrics = Metrics::new(&pgq);
+        let pool = pgq.pool().unwrap();
+
+        for _ in 0..2 {
+            let scrape = Scrape::parse(&metrics.render().await);
+            assert_eq!(scrape.value("pgqueuer_up"), 0.0);
+        }
+
+        assert_eq!(pool.size() as usize - pool.num_idle(), 1);
+        locking.rollback().await.unwrap();
+        let scrape = Scrape::parse(&metrics.render().await);
+        assert_eq!(scrape.value("pgqueuer_up"), 1.0);
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_of_the_process_is_there_without_the_database() {
     backend::on_postgres(async |it| {

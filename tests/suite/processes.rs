@@ -175,6 +175,25 @@ async fn four_workers_run_100_000_jobs_once_each() {
     );
 }
 
+/// What read its log has died: `my-worker 2>&1 | tee log`, say.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_whose_log_nobody_reads_goes_on() {
+    let stage = Stage::set().await;
+    let mut command = stage.worker_command(&["--drain"]);
+    let command = command.env("RUST_LOG", "debug").stderr(Stdio::piped());
+    for number in 0..3 {
+        CountMe { number }.enqueue(&stage.pool).await.unwrap();
+    }
+    let mut worker = command.spawn().unwrap();
+    drop(worker.stderr.take());
+
+    assert!(end_of(worker, SOON).await.success());
+
+    let once = "SELECT count(*) FROM pgqueuer.history WHERE attempt = 1";
+    assert_eq!(stage.number(once).await, 3);
+}
+
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_cuts_off_200_running_jobs_and_loses_none() {

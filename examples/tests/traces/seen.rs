@@ -1,6 +1,9 @@
 //! Spans, as exporters have sent them: OTLP, and the envelopes of Sentry.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
@@ -23,6 +26,8 @@ pub(crate) struct Seen {
     pub(crate) parent: String,
     pub(crate) is_failed: bool,
     pub(crate) attributes: BTreeMap<String, String>,
+    /// The names of those that are numbers.
+    pub(crate) numbers: BTreeSet<String>,
 }
 
 /// All spans in requests of OTLP over HTTP.
@@ -42,6 +47,12 @@ pub(crate) fn in_otlp(received: &[Received]) -> Vec<Seen> {
         id: hex(&span.span_id),
         parent: hex(&span.parent_span_id),
         is_failed: span.status.is_some_and(|it| it.code == 2),
+        numbers: span
+            .attributes
+            .iter()
+            .filter(|it| is_number(it))
+            .map(|it| it.key.clone())
+            .collect(),
         attributes: span.attributes.into_iter().map(attribute).collect(),
         name: span.name,
     });
@@ -53,6 +64,11 @@ pub(crate) fn in_otlp(received: &[Received]) -> Vec<Seen> {
                 .is_none_or(|it| it != "pending_span")
         })
         .collect()
+}
+
+fn is_number(attribute: &KeyValue) -> bool {
+    let value = attribute.value.as_ref().and_then(|it| it.value.as_ref());
+    matches!(value, Some(Otlp::IntValue(_)))
 }
 
 fn attribute(KeyValue { key, value, .. }: KeyValue) -> (String, String) {
@@ -96,6 +112,7 @@ fn span(span: &Value, name: &Value) -> Seen {
         other => other.to_string(),
     };
     let data = span["data"].as_object().into_iter().flatten();
+    let numbers = data.clone().filter(|(_, value)| value.is_number());
     Seen {
         name: text(name),
         kind: match span["op"].as_str() {
@@ -107,6 +124,7 @@ fn span(span: &Value, name: &Value) -> Seen {
         id: text(&span["span_id"]),
         parent: text(&span["parent_span_id"]),
         is_failed: span["status"] == "internal_error",
+        numbers: numbers.map(|(key, _)| key.clone()).collect(),
         attributes: data
             .map(|(key, value)| (key.clone(), text(value)))
             .collect(),

@@ -18,6 +18,9 @@ use crate::{
 /// So many of the newest are looked at.
 const LOOKED_AT: u32 = 10_000;
 
+/// So many pages of the history are looked through for them: some gigabytes, if there are none.
+const PAGES: u32 = 100;
+
 /// Shows what has failed for good: the held jobs, by kind and what they failed with.
 ///
 /// Messages that differ in their digits only are one group. `jobs show ID` has all of a message, and `jobs
@@ -56,9 +59,8 @@ pub(super) async fn run(
     if args.discarded {
         let filter = HistoryFilter::all().ending(Ending::Discarded);
         let filter = args.kinds.into_iter().fold(filter, HistoryFilter::kind);
-        let page = pgq.list_history(&filter, None, LOOKED_AT);
-        let page = watch("read the history", page).await?;
-        jobs.extend(page.jobs.into_iter().map(Failed::from));
+        let discarded = watch("read the history", newest(pgq, &filter)).await?;
+        jobs.extend(discarded.into_iter().map(Failed::from));
         jobs.sort_by_key(|it| std::cmp::Reverse((it.failed_at, it.id)));
     }
     if args.list {
@@ -68,6 +70,27 @@ pub(super) async fn run(
     let mut groups = group(jobs);
     groups.truncate(limit);
     output.result(&Groups(groups))
+}
+
+/// The newest of the history, page by page: one without any may be followed by one with some.
+async fn newest(pgq: &PgQueuer, filter: &HistoryFilter) -> pgqueuer::Result<Vec<JobRecord>> {
+    let mut jobs = Vec::new();
+    let mut place = None;
+    for _ in 0..PAGES {
+        let left = LOOKED_AT - u32::try_from(jobs.len()).unwrap_or(LOOKED_AT);
+        let page = pgq.list_history(filter, place, left).await?;
+        jobs.extend(page.jobs);
+        place = page.next;
+        if place.is_none() || jobs.len() >= LOOKED_AT as usize {
+            break;
+        }
+    }
+    if let Some(place) = place {
+        note(format!(
+            "there may be more that were discarded: `history --ending discarded --before {place}`"
+        ));
+    }
+    Ok(jobs)
 }
 
 /// A job that has failed for good.

@@ -9,6 +9,7 @@ use pgqueuer::{
     store::{News, Ring},
 };
 use serde::Serialize;
+use tokio::time::{Instant, interval_at};
 
 use crate::{
     catalog::Catalog,
@@ -47,7 +48,10 @@ pub(super) async fn run(
     let mut bell = store.bell().await?;
     let mut herald = store.herald().await?;
     let mut watcher = None;
-    let mut renewal = tokio::time::interval(RENEW_EVERY);
+    if !args.kinds.is_empty() {
+        watcher = Some(store.await_kinds(None, &args.kinds, LASTS).await?);
+    }
+    let mut renewal = interval_at(Instant::now() + RENEW_EVERY, RENEW_EVERY);
     let mut left = args.count.unwrap_or(u64::MAX);
     let mut interrupted = pin!(tokio::signal::ctrl_c());
     // Heard from the first poll on.
@@ -62,7 +66,11 @@ pub(super) async fn run(
             ring = bell.rung() => vec![Said::of_bell(ring)],
             news = herald.heard() => Said::of_herald(news),
             _ = renewal.tick(), if !args.kinds.is_empty() => {
-                watcher = Some(store.await_kinds(watcher, &args.kinds, LASTS).await?);
+                // As what listens, it outlives a database that is away.
+                match store.await_kinds(watcher, &args.kinds, LASTS).await {
+                    Ok(renewed) => watcher = Some(renewed),
+                    Err(error) => note(format!("failed to ask for the ends of jobs: {error}")),
+                }
                 continue;
             }
             _ = &mut interrupted => return Ok(()),

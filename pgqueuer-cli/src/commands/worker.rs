@@ -88,18 +88,21 @@ pub(crate) async fn run(
         Some(address) => Some(MetricsServer::bind(address, args.token).await?),
     };
 
-    let pgq = database.connect(IfRefused::TryAgain).await?;
-    if args.install {
-        note(install(&pgq, global).await?);
-    }
+    let pgq = database.queue().clone();
     let running = async {
-        if args.drain {
+        let pgq = database.connect(IfRefused::TryAgain).await?;
+        if args.install {
+            note(install(&pgq, global).await?);
+        }
+        let ended = if args.drain {
             worker.drain().await
         } else {
             worker.run().await
-        }
+        };
+        Ok::<Report, Failure>(ended?)
     };
     let ended = match metrics {
+        // Who asks while the database is away gets an answer.
         Some(server) => server.serve_while(&pgq, running).await?,
         None => running.await,
     };

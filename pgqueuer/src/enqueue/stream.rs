@@ -55,12 +55,10 @@ where
     async move {
         // Made when the future runs, so that it is in the span of whoever waits for it.
         let span = telemetry::enqueue_span(J::KIND, None);
-        let enqueuing = async move {
-            let inserted = inserting.await;
-            telemetry::record_enqueued(&inserted, |count| (None, Some(*count)));
-            inserted
-        };
-        enqueuing.instrument(span).await
+        let inserted = inserting.instrument(span.clone()).await;
+        let count = |inserted: &u64| usize::try_from(*inserted).ok();
+        telemetry::record_enqueued(&span, &inserted, |it| (None, count(it)));
+        inserted
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tracing::{Span, debug, error, info, warn};
 
-use super::{propagation, record_failure};
+use super::{ATTEMPT, propagation, record_failure};
 use crate::{
     runtime::Settled,
     store::{ClaimedJob, Crash, Failure, FailureReason, JobState},
@@ -35,7 +35,7 @@ impl Settled {
     }
 }
 
-/// Says how an attempt ended, and records it on the current span, which is that of the attempt.
+/// Says how an attempt ended, and records it on the current span, if it is that of the attempt.
 ///
 /// What needs a person is an error; what was not as it should be, a warning.
 pub(crate) fn attempt_ended(job: &ClaimedJob, end: &AttemptEnd<'_>) {
@@ -46,7 +46,7 @@ pub(crate) fn attempt_ended(job: &ClaimedJob, end: &AttemptEnd<'_>) {
                 {
                     job.kind = job.kind,
                     job.id = %job.key.id,
-                    job.attempt = job.attempt,
+                    job.attempt = i64::from(job.attempt),
                     job.outcome = end.settled.name(),
                     job.failure = end.failure.map(|it| it.reason.name()),
                     error = end.failure.map(error_of),
@@ -58,7 +58,7 @@ pub(crate) fn attempt_ended(job: &ClaimedJob, end: &AttemptEnd<'_>) {
         };
     }
 
-    let span = Span::current();
+    let span = current_attempt();
     span.record("job.outcome", end.settled.name());
     let is_failed = matches!(
         end.settled,
@@ -66,7 +66,7 @@ pub(crate) fn attempt_ended(job: &ClaimedJob, end: &AttemptEnd<'_>) {
     );
     match end.failure {
         Some(failure) if is_failed => record_failure(&span, failure.reason.name()),
-        _ => propagation::note_end(false),
+        _ => propagation::note_end(&span, false),
     }
 
     let by_somebody = end.failure.map(|it| it.reason) == Some(FailureReason::Cancelled);
@@ -88,6 +88,14 @@ pub(crate) fn attempt_ended(job: &ClaimedJob, end: &AttemptEnd<'_>) {
         Settled::GivenBack => tell!(debug, "given back"),
         Settled::Lost => tell!(warn, "others have the job now; its result is dropped"),
     }
+}
+
+/// That of the worker is none: in it, jobs are given back that were not begun, and those of handlers that are
+/// left out by a filter.
+fn current_attempt() -> Span {
+    let span = Span::current();
+    let is_attempt = span.metadata().is_some_and(|it| it.name() == ATTEMPT);
+    if is_attempt { span } else { Span::none() }
 }
 
 /// Says what became of a job that a dead worker has left behind.
@@ -121,6 +129,6 @@ fn error_of(failure: &Failure) -> &str {
     }
 }
 
-fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+fn milliseconds(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }

@@ -79,12 +79,15 @@ pub(super) fn for_sentry<T: Value>(value: T) -> Option<T> {
     None
 }
 
-/// Tells those who do not read `otel.status_code` how the current span ends.
+/// Tells those who do not read `otel.status_code` how a span ends, which is the current one.
 #[cfg_attr(
     not(feature = "sentry"),
     expect(unused_variables, reason = "there is nobody to tell")
 )]
-pub(super) fn note_end(is_failed: bool) {
+pub(super) fn note_end(span: &Span, is_failed: bool) {
+    // Then the current one is somebody else's.
     #[cfg(feature = "sentry")]
-    sentry::note_end(is_failed);
+    if !span.is_disabled() {
+        sentry::note_end(is_failed);
+    }
 }

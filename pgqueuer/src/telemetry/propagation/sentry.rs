@@ -3,11 +3,8 @@
 
 use sentry_core::{Hub, protocol::SpanStatus};
 
-use super::traceparent::{Trace, TraceParent};
+use super::traceparent::{SENTRY_TRACE, Trace, TraceParent};
 use crate::context::Headers;
-
-/// What Sentry's own libraries send: `TRACE-SPAN-1`.
-const SENTRY_TRACE: &str = "sentry-trace";
 
 /// Whether the program sends anything to Sentry.
 pub(super) fn is_active() -> bool {

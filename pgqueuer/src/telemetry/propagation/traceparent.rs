@@ -4,6 +4,8 @@ use crate::context::Headers;
 
 const TRACEPARENT: &str = "traceparent";
 const TRACESTATE: &str = "tracestate";
+/// What Sentry's own libraries send: `TRACE-SPAN-1`.
+pub(super) const SENTRY_TRACE: &str = "sentry-trace";
 
 /// The longest `tracestate` that is passed on: all that the standard asks for.
 const MOST_STATE: usize = 512;
@@ -25,9 +27,14 @@ impl Trace {
 
     /// What the producer gave by hand stays.
     pub(super) fn put_into(&self, headers: &mut Headers) {
-        if headers.contains_key(TRACEPARENT) {
+        if [TRACEPARENT, SENTRY_TRACE]
+            .iter()
+            .any(|it| headers.contains_key(*it))
+        {
             return;
         }
+        // That of another trace, then.
+        headers.remove(TRACESTATE);
         headers.insert(TRACEPARENT.to_owned(), self.parent.clone());
         if !self.state.is_empty() && self.state.len() <= MOST_STATE {
             headers.insert(TRACESTATE.to_owned(), self.state.clone());
@@ -106,10 +113,19 @@ mod tests {
 
     #[test]
     fn what_the_producer_gave_stays() {
-        let mut headers = Headers::from([(TRACEPARENT.to_owned(), "mine".to_owned())]);
-        let given = headers.clone();
-        Trace::new(TRACE, SPAN, "a=1".to_owned()).put_into(&mut headers);
-        assert_eq!(headers, given);
+        for name in [TRACEPARENT, SENTRY_TRACE] {
+            let mut headers = Headers::from([(name.to_owned(), "mine".to_owned())]);
+            let given = headers.clone();
+            Trace::new(TRACE, SPAN, "a=1".to_owned()).put_into(&mut headers);
+            assert_eq!(headers, given);
+        }
+    }
+
+    #[test]
+    fn a_state_without_its_trace_is_left_behind() {
+        let mut headers = Headers::from([(TRACESTATE.to_owned(), "b=2".to_owned())]);
+        Trace::new(TRACE, SPAN, String::new()).put_into(&mut headers);
+        assert_eq!(TraceParent::of(&headers).map(|it| it.state), Some(""));
     }
 
     #[test]
