@@ -1,6 +1,7 @@
 //! Where results go: one type, so that `--format json` comes for free.
 
 use std::{
+    borrow::Cow,
     fmt,
     io::{self, Write},
 };
@@ -32,7 +33,7 @@ impl<'a> Output<'a> {
     /// Writes a result: its `Display` for people, its JSON for programs.
     pub(crate) fn result<T: Serialize + fmt::Display>(&mut self, value: &T) -> Result<(), Failure> {
         match self.format {
-            Format::Table => self.text(&value.to_string()),
+            Format::Table => self.text(&visible(&value.to_string())),
             Format::Json => self.json(value),
         }
     }
@@ -47,7 +48,7 @@ impl<'a> Output<'a> {
     /// reads them any more.
     pub(crate) fn line<T: Serialize + fmt::Display>(&mut self, value: &T) -> Result<bool, Failure> {
         match self.format {
-            Format::Table => self.write(&value.to_string()),
+            Format::Table => self.write(&visible(&value.to_string())),
             Format::Json => self.json_line(value),
         }
     }
@@ -74,8 +75,40 @@ impl<'a> Output<'a> {
     }
 }
 
+/// What jobs say of themselves (failures, notes, headers) may be made to move the cursor, or to set the title of
+/// the window: whatever a terminal would obey is shown instead. In JSON it is escaped anyway.
+fn visible(text: &str) -> Cow<'_, str> {
+    let is_obeyed = |it: char| it.is_control() && !matches!(it, '\n' | '\t');
+    if !text.contains(is_obeyed) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    for it in text.chars() {
+        if is_obeyed(it) {
+            shown.extend(it.escape_default());
+        } else {
+            shown.push(it);
+        }
+    }
+    Cow::Owned(shown)
+}
+
 /// Tells people something that is not the result.
 pub(crate) fn note(text: impl fmt::Display) {
     // Nobody is left to be told that standard error is closed.
     let _ = writeln!(io::stderr(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown() {
+        assert_eq!(
+            visible("a\x1b]0;b\x07\rc\u{9b}\n\td"),
+            "a\\u{1b}]0;b\\u{7}\\rc\\u{9b}\n\td"
+        );
+        assert!(matches!(visible("größer\n"), Cow::Borrowed(_)));
+    }
 }

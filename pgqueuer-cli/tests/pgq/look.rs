@@ -47,6 +47,29 @@ async fn with_held_jobs() -> Database {
     database
 }
 
+/// A page of the history ends after 32 MiB, with or without what is looked for.
+#[tokio::test]
+async fn what_was_discarded_is_found_below_much_else() {
+    let database = Database::with_jobs().await;
+    database
+        .execute(
+            "INSERT INTO pgqueuer.history
+                 (job_id, enqueued_at, claimed_at, finished_at, expires_at, ending, attempt, priority, kind, result)
+             SELECT n, now(), now(), now(), now() + interval '1 day',
+                 CASE n WHEN 1 THEN 'discarded' ELSE 'completed' END::pgqueuer.job_ending,
+                 1, 0, 'cleanup', repeat('x', 1000)
+             FROM generate_series(1, 40000) AS n",
+        )
+        .await;
+    shows(
+        &database.pgq(&["failed", "--discarded", "--list"]),
+        &expect![[r#"
+            ID KIND STATE FAILED (UTC) ATTEMPTS
+            1 cleanup discarded DATE TIME 1
+        "#]],
+    );
+}
+
 #[tokio::test]
 async fn failures_are_grouped_by_what_was_said() {
     let database = with_held_jobs().await;

@@ -150,7 +150,8 @@ async fn only_who_has_the_token_is_answered() {
     let mut command = pgq(&["metrics", "--listen", "0.0.0.0:0"]);
     let command = command
         .env("DATABASE_URL", &database.url)
-        .env("PGQUEUER_METRICS_TOKEN", "s3cret");
+        // As a file has it.
+        .env("PGQUEUER_METRICS_TOKEN", "s3cret\n");
     let server = Server::start(command);
     for header in [
         "",
@@ -158,12 +159,29 @@ async fn only_who_has_the_token_is_answered() {
         "Authorization: Bearer s3cret2\r\n",
         "Authorization: Bearer \r\n",
         "Authorization: s3cret\r\n",
+        "Authorization: Basic: s3cret\r\n",
+        "Authorization: x\r\n",
     ] {
         let body = server.answers("/metrics", header, 401);
         assert_eq!(body, "", "{header}");
     }
-    let body = server.answers("/metrics", "Authorization: Bearer s3cret\r\n", 200);
-    assert!(body.lines().any(|it| it == WAITING), "{body}");
+    for scheme in ["Bearer", "bearer"] {
+        let header = format!("Authorization: {scheme} s3cret\r\n");
+        let body = server.answers("/metrics", &header, 200);
+        assert!(body.lines().any(|it| it == WAITING), "{body}");
+    }
+}
+
+#[test]
+fn a_token_that_no_header_can_carry_is_refused() {
+    let mut command = pgq(&["metrics", "--listen", "127.0.0.1:0"]);
+    let command = command.env("DATABASE_URL", "postgres://me@127.0.0.1:1/app");
+    run(command.env("PGQUEUER_METRICS_TOKEN", "two\nlines")).fails(
+        2,
+        &expect![[r#"
+            error: the token for metrics is none that a header can carry; use letters and digits
+        "#]],
+    );
 }
 
 #[test]

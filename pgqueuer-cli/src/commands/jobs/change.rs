@@ -81,6 +81,15 @@ impl What {
         }
     }
 
+    fn nothing_done(&self) -> Done {
+        match self {
+            Self::Cancel(_) => Done::Cancelled(Cancelled::default()),
+            Self::Requeue(_) => Done::Requeued(Requeued::default()),
+            Self::Discard => Done::Discarded { discarded: 0 },
+            Self::Edit(_) => Done::Edited { edited: 0 },
+        }
+    }
+
     /// The states of jobs to which it can be done.
     fn states(&self) -> &'static [JobState] {
         use JobState::{Available, Held, Running, Scheduled};
@@ -120,7 +129,12 @@ impl Change {
                 states.join(" or ")
             )));
         }
-        if jobs > 0 && !sure.yes && !self.names_each {
+        let is_sure = sure.yes || self.names_each;
+        if jobs == 0 && !is_sure {
+            // Some may have come since they were counted.
+            return output.result(&self.what.nothing_done());
+        }
+        if !is_sure {
             return Err(Failure::refused(format!(
                 "this would {verb} {}; add --yes to do it, or --dry-run to see of which kinds",
                 Jobs(jobs)
