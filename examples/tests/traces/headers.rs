@@ -1,7 +1,18 @@
 //! Which jobs get headers, and which keep theirs.
 
-use opentelemetry::trace::{TraceContextExt as _, TracerProvider as _};
-use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use opentelemetry::{
+    Context, Value,
+    trace::{TraceContextExt as _, TracerProvider as _},
+};
+use opentelemetry_sdk::{
+    error::OTelSdkResult,
+    trace::{Sampler, SdkTracerProvider, Span, SpanData, SpanProcessor},
+};
 use pgqueuer::{Headers, JobFilter, MAX_HEADER_BYTES, PgQueuer, prelude::*};
 use tracing::{Instrument as _, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
@@ -10,6 +21,26 @@ use tracing_subscriber::layer::SubscriberExt as _;
 #[job]
 async fn note(text: String) {
     drop(text);
+}
+
+/// Keeps the spans that have ended.
+#[derive(Clone, Debug, Default)]
+struct Kept(Arc<Mutex<Vec<SpanData>>>);
+
+impl SpanProcessor for Kept {
+    fn on_start(&self, _: &mut Span, _: &Context) {}
+
+    fn on_end(&self, span: SpanData) {
+        self.0.lock().unwrap().push(span);
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+        Ok(())
+    }
 }
 
 /// Within a span that is sampled or not, for as long as the guard lives. The default runtime of a test
@@ -61,6 +92,39 @@ async fn a_job_gets_the_trace_of_its_producer() {
         all.iter()
             .all(|it| it.headers["traceparent"].starts_with(&begin))
     );
+}
+
+/// As numbers, which can be added up.
+#[tokio::test]
+async fn batches_and_streams_say_how_many_there_are() {
+    let kept = Kept::default();
+    let provider = SdkTracerProvider::builder().with_span_processor(kept.clone());
+    let tracer = provider.build().tracer("test");
+    let spans = tracing_opentelemetry::layer().with_tracer(tracer);
+    let subscriber = tracing_subscriber::registry().with(spans);
+    let _subscriber = tracing::subscriber::set_default(subscriber);
+    let pgq = PgQueuer::in_memory();
+    let notes = |count| {
+        (0..count).map(|_| Note {
+            text: String::new(),
+        })
+    };
+
+    Note::enqueue_many(&pgq, notes(1)).await.unwrap();
+    Note::enqueue_many(&pgq, notes(2)).await.unwrap();
+    for count in [1, 3] {
+        let stream = futures_util::stream::iter(notes(count));
+        Note::enqueue_stream(&pgq, stream).await.unwrap();
+    }
+
+    let spans = kept.0.lock().unwrap();
+    let counts = spans.iter().map(|span| {
+        let mut attributes = span.attributes.iter();
+        let count = attributes.find(|it| it.key.as_str() == "messaging.batch.message_count");
+        count.map(|it| it.value.clone())
+    });
+    let expected = [None, Some(2), None, Some(3)].map(|it| it.map(Value::I64));
+    assert_eq!(counts.collect::<Vec<_>>(), expected);
 }
 
 #[tokio::test]
