@@ -67,7 +67,7 @@ pub(crate) fn ago(then: DateTime<Utc>, now: DateTime<Utc>) -> String {
     // Clocks of milliseconds say nothing here.
     match passed.as_secs() {
         0 => "0s".to_owned(),
-        seconds => span(Duration::from_secs(seconds.max(1))).replace(".0s", "s"),
+        seconds => span(Duration::from_secs(seconds)).replace(".0s", "s"),
     }
 }
 
