@@ -63,7 +63,11 @@ pub(crate) fn span(lasted: Duration) -> String {
 
 /// How long ago that was; nothing if it is to come.
 pub(crate) fn ago(then: DateTime<Utc>, now: DateTime<Utc>) -> String {
-    let passed = (now - then).to_std().unwrap_or_default();
+    age((now - then).to_std().unwrap_or_default())
+}
+
+/// How long ago something was, in seconds at the least.
+pub(crate) fn age(passed: Duration) -> String {
     // Clocks of milliseconds say nothing here.
     match passed.as_secs() {
         0 => "0s".to_owned(),

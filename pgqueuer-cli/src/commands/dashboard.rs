@@ -9,13 +9,16 @@
 //! The model knows no terminal and no queue, and the view only the model.
 
 mod ask;
+mod cursor;
 mod data;
 mod feed;
 mod keys;
 mod model;
 mod operation;
+mod reader;
 mod rows;
 mod run;
+mod terminal;
 mod update;
 mod view;
 
@@ -31,11 +34,12 @@ use std::{
 
 use clap::Args;
 use pgqueuer::PgQueuer;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{MissedTickBehavior, timeout};
 
 use self::{
     data::{Data, Wanted},
     model::Model,
+    reader::{NO_ANSWER, READ_LIMIT},
     view::Theme,
 };
 use crate::{
@@ -101,7 +105,7 @@ pub(super) async fn run(
     if format == Format::Json {
         return stream(pgq, &args, output).await;
     }
-    let data = Data::read(pgq, Wanted::Overview).await?;
+    let data = Data::read(pgq, Wanted::Overview, || ()).await?;
     let catalog = match built_in {
         Some(catalog) => catalog,
         None => Catalog::published(pgq).await?,
@@ -129,10 +133,12 @@ async fn stream(
     ticks.tick().await;
     while is_read {
         ticks.tick().await;
-        match pgq.overview().await {
-            Ok(overview) => is_read = output.json_line(&overview)?,
+        match timeout(READ_LIMIT, pgq.overview()).await {
+            Ok(Ok(overview)) => is_read = output.json_line(&overview)?,
             // It may come back, as a database does that fails over.
-            Err(error) => note(Failure::from(error).in_a_line()),
+            Ok(Err(error)) => note(Failure::from(error).in_a_line()),
+            // And a network that is silent.
+            Err(_) => note(NO_ANSWER),
         }
     }
     Ok(())

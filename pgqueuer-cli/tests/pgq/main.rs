@@ -15,4 +15,5 @@ mod schema;
 mod shell;
 mod support;
 mod tables;
+mod terminal;
 mod watch;

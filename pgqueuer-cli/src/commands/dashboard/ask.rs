@@ -3,8 +3,9 @@
 use pgqueuer::{JobId, Scope};
 
 use super::{
+    cursor::Key,
     data::Group,
-    model::{Key, Mode, Model, Page, Question},
+    model::{Mode, Model, Page, Question},
     operation::{Operation, Target},
     update::Effect,
 };
@@ -13,8 +14,79 @@ use super::{
 pub(super) const READING: &str = "it is being read…";
 
 impl Model {
-    fn ask(&mut self, text: String, operation: Operation) {
-        self.mode = Mode::Confirm(Question { text, operation });
+    /// Asks whether this is to be done, or says why there is nothing to do.
+    fn ask(&mut self, operation: Operation) {
+        match self.question(&operation) {
+            Ok(text) => {
+                self.mode = Mode::Confirm(Question {
+                    text,
+                    operation,
+                    is_seen: false,
+                });
+            }
+            Err(why) => {
+                self.mode = Mode::Browse;
+                self.refuse(why);
+            }
+        }
+    }
+
+    /// Asks what is open by what is known now: it is to hold when somebody agrees.
+    pub(super) fn ask_again(&mut self) {
+        if let Mode::Confirm(question) = &self.mode {
+            let operation = question.operation.clone();
+            self.ask(operation);
+        }
+    }
+
+    fn question(&self, operation: &Operation) -> Result<String, String> {
+        match operation {
+            Operation::Requeue(target) => self.question_of_held("Requeue", target),
+            Operation::Discard(Target::Job(id)) => {
+                let job = self.name_of(*id);
+                Ok(format!("Discard {job}, and delete its arguments?"))
+            }
+            Operation::Discard(target) => self.question_of_held("Discard", target),
+            Operation::Cancel(Target::Job(id)) => Ok(format!("Cancel {}?", self.name_of(*id))),
+            Operation::Cancel(Target::All(group) | Target::Before(group, _)) => {
+                match self.sum(group).unfinished() {
+                    0 => Err(format!("no job of {group} is unfinished")),
+                    jobs => {
+                        let jobs = plural(jobs, "unfinished");
+                        Ok(format!("Cancel {jobs} of {group}?"))
+                    }
+                }
+            }
+            // Nobody is asked about others than everything.
+            Operation::SetPaused { .. } | Operation::PauseSchedule { .. } => {
+                let kinds = self.overview.kinds.len();
+                Ok(format!(
+                    "Pause everything: no job of {kinds} kinds is begun until it is resumed?"
+                ))
+            }
+        }
+    }
+
+    fn question_of_held(&self, what: &str, target: &Target) -> Result<String, String> {
+        let group = match target {
+            Target::Job(id) => return Ok(format!("{what} {}?", self.name_of(*id))),
+            Target::All(group) | Target::Before(group, _) => group,
+        };
+        match self.sum(group).counts.held {
+            0 => Err(format!("no job of {group} is held")),
+            held => Ok(format!("{what} {} of {group}?", plural(held, "held"))),
+        }
+    }
+
+    /// Says why nothing is chosen.
+    fn refuse_without(&mut self, needed: &str) {
+        let gone = self.cursors[self.page.tab()].gone();
+        let why = match gone.map(|it| format!("{it} is gone")) {
+            Some(gone) => gone,
+            None if !self.is_read => READING.to_owned(),
+            None => needed.to_owned(),
+        };
+        self.refuse(why);
     }
 
     pub(super) fn pause(&mut self) -> Option<Effect> {
@@ -27,7 +99,7 @@ impl Model {
                 return Some(Effect::Do(Operation::PauseSchedule { name, paused }));
             }
             _ => {
-                self.refuse("kinds, queues (page 1) and schedules (page 3) are paused");
+                self.refuse_without("kinds, queues (page 1) and schedules (page 3) are paused");
                 return None;
             }
         };
@@ -42,10 +114,7 @@ impl Model {
         if !paused {
             return Some(Effect::Do(operation));
         }
-        let kinds = self.overview.kinds.len();
-        let text =
-            format!("Pause everything: no job of {kinds} kinds is begun until it is resumed?");
-        self.ask(text, operation);
+        self.ask(operation);
         None
     }
 
@@ -57,10 +126,8 @@ impl Model {
             (_, Some(Key::Queue(Some(queue)))) => Some(Target::All(Group::Queue(queue))),
             _ => None,
         };
-        match &target {
-            None if !self.is_read => self.refuse(READING),
-            None => self.refuse("no job, kind or queue is chosen"),
-            Some(_) => {}
+        if target.is_none() {
+            self.refuse_without("no job, kind or queue is chosen");
         }
         target
     }
@@ -81,47 +148,20 @@ impl Model {
     pub(super) fn requeue(&mut self) -> Option<Effect> {
         match self.target()? {
             target @ Target::Job(_) => return Some(Effect::Do(Operation::Requeue(target))),
-            Target::All(group) => self.ask_for_held(group, "Requeue", Operation::Requeue),
+            target => self.ask(Operation::Requeue(target)),
         }
         None
     }
 
     pub(super) fn discard(&mut self) {
-        match self.target() {
-            Some(Target::Job(id)) => {
-                let text = format!("Discard {}, and delete its arguments?", self.name_of(id));
-                self.ask(text, Operation::Discard(Target::Job(id)));
-            }
-            Some(Target::All(group)) => self.ask_for_held(group, "Discard", Operation::Discard),
-            None => {}
+        if let Some(target) = self.target() {
+            self.ask(Operation::Discard(target));
         }
     }
 
     pub(super) fn cancel(&mut self) {
-        match self.target() {
-            Some(Target::Job(id)) => {
-                let text = format!("Cancel {}?", self.name_of(id));
-                self.ask(text, Operation::Cancel(Target::Job(id)));
-            }
-            Some(Target::All(group)) => match self.sum(&group).unfinished() {
-                0 => self.refuse(format!("no job of {group} is unfinished")),
-                jobs => {
-                    let jobs = plural(jobs, "unfinished");
-                    let text = format!("Cancel {jobs} of {group}?");
-                    self.ask(text, Operation::Cancel(Target::All(group)));
-                }
-            },
-            None => {}
-        }
-    }
-
-    fn ask_for_held(&mut self, group: Group, what: &str, how: fn(Target) -> Operation) {
-        match self.sum(&group).counts.held {
-            0 => self.refuse(format!("no job of {group} is held")),
-            held => {
-                let text = format!("{what} {} of {group}?", plural(held, "held"));
-                self.ask(text, how(Target::All(group)));
-            }
+        if let Some(target) = self.target() {
+            self.ask(Operation::Cancel(target));
         }
     }
 }

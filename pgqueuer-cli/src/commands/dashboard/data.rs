@@ -84,10 +84,18 @@ impl Detail {
 }
 
 impl Data {
-    pub(super) async fn read(pgq: &PgQueuer, wanted: Wanted) -> Result<Self> {
+    /// Says when the overview is there: what comes then may take longer.
+    pub(super) async fn read(
+        pgq: &PgQueuer,
+        wanted: Wanted,
+        has_overview: impl FnOnce(),
+    ) -> Result<Self> {
+        let overview = pgq.overview().await?;
+        let limits = pgq.list_limits().await?;
+        has_overview();
         Ok(Self {
-            overview: pgq.overview().await?,
-            limits: pgq.list_limits().await?,
+            overview,
+            limits,
             detail: match wanted {
                 Wanted::Overview => Detail::None,
                 Wanted::Schedules => Detail::Schedules(pgq.list_schedules().await?),

@@ -45,6 +45,10 @@ pub(super) enum Action {
 
 /// What a key asks for while the dashboard is in this mode.
 pub(super) fn action(key: KeyEvent, mode: &Mode) -> Option<Action> {
+    // Esc and a letter soon after it come as that letter with ALT: neither was meant so.
+    if key.modifiers.contains(KeyModifiers::ALT) {
+        return None;
+    }
     let has_control = key.modifiers.contains(KeyModifiers::CONTROL);
     match key.code {
         // A terminal that is read key by key makes no signal of it.
@@ -173,10 +177,14 @@ mod tests {
                 scope: pgqueuer::Scope::Everything,
                 paused: true,
             },
+            is_seen: true,
         });
         assert_eq!(pressed(KeyCode::Enter, &mode), None);
         assert_eq!(pressed(KeyCode::Char(' '), &mode), None);
         assert_eq!(pressed(KeyCode::Char('y'), &mode), Some(Action::Yes));
         assert_eq!(pressed(KeyCode::Esc, &mode), Some(Action::No));
+        // Esc, and then `y` at once.
+        let alt = KeyEvent::new(KeyCode::Char('y'), KeyModifiers::ALT);
+        assert_eq!(action(alt, &mode), None);
     }
 }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use pgqueuer::{
-    JobId, JobRecord, JobState, LimitRecord, Overview, ScheduleRecord, Scope, store::SessionId,
-};
+use pgqueuer::{JobId, JobRecord, JobState, LimitRecord, Overview, ScheduleRecord, Scope};
+use tokio::time::Instant;
 
 use super::{
+    cursor::{Chosen, Cursor, Key},
     data::{Data, Detail, Group, Query, Wanted},
     operation::Operation,
 };
@@ -18,8 +18,8 @@ use crate::{
 pub(super) struct Model {
     /// Which queue this is.
     pub(super) title: String,
-    /// How often it is read.
-    pub(super) interval: Duration,
+    /// How long the feed rests between reads.
+    pub(super) rest: Duration,
     pub(super) page: Page,
     pub(super) mode: Mode,
     pub(super) overview: Overview,
@@ -37,6 +37,8 @@ pub(super) struct Model {
     pub(super) cursors: [Cursor; 4],
     /// The first line of a job's page that is shown.
     pub(super) scroll: usize,
+    /// As far as that goes: the last line is at the bottom then. Known when it was drawn.
+    pub(super) last_scroll: usize,
     /// How many lines of a table, or of a job's page, are on the screen.
     pub(super) lines: usize,
     /// Whether what this page shows was read since it was opened.
@@ -87,6 +89,8 @@ pub(super) enum Mode {
 pub(super) struct Question {
     pub(super) text: String,
     pub(super) operation: Operation,
+    /// Whether it has been on the screen: what was typed before is no answer.
+    pub(super) is_seen: bool,
 }
 
 /// In which order kinds are listed.
@@ -137,12 +141,23 @@ pub(super) enum Notice {
     Refused(String),
 }
 
-/// Reading has failed.
+impl Notice {
+    pub(super) fn of(done: Result<String, String>) -> Self {
+        match done {
+            Ok(what) => Self::Done(what),
+            Err(why) => Self::Refused(format!("failed: {why}")),
+        }
+    }
+}
+
+/// Why there is nothing newer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Trouble {
     pub(super) message: String,
-    /// How old what is shown is.
-    pub(super) age: Duration,
+    /// When what is shown was read.
+    pub(super) newest: Instant,
+    /// It only takes its time.
+    pub(super) is_slow: bool,
 }
 
 /// The page of a job.
@@ -160,42 +175,11 @@ pub(super) struct Found {
     pub(super) text: String,
 }
 
-/// What a line is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Key {
-    /// `None` for the kinds that no worker has published.
-    Queue(Option<String>),
-    Kind(String),
-    Session(SessionId),
-    Schedule(String),
-    Job(JobId),
-}
-
-/// The line that is chosen: it stays with what it is about while lines come and go above.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Cursor {
-    key: Option<Key>,
-    index: usize,
-}
-
-impl Cursor {
-    pub(super) fn find(&self, keys: &[Key]) -> Option<usize> {
-        let known = keys.iter().position(|it| Some(it) == self.key.as_ref());
-        let last = keys.len().checked_sub(1)?;
-        Some(known.unwrap_or(self.index.min(last)))
-    }
-
-    pub(super) fn set(&mut self, keys: &[Key], index: usize) {
-        self.index = index.min(keys.len().saturating_sub(1));
-        self.key = keys.get(self.index).cloned();
-    }
-}
-
 impl Model {
-    pub(super) fn new(title: String, interval: Duration, catalog: Catalog, data: Data) -> Self {
+    pub(super) fn new(title: String, rest: Duration, catalog: Catalog, data: Data) -> Self {
         let mut model = Self {
             title,
-            interval,
+            rest,
             page: Page::Kinds,
             mode: Mode::Browse,
             overview: data.overview.clone(),
@@ -209,6 +193,7 @@ impl Model {
             before: Vec::new(),
             cursors: Default::default(),
             scroll: 0,
+            last_scroll: 0,
             lines: 10,
             is_read: false,
             notice: None,
@@ -232,6 +217,7 @@ impl Model {
 
     /// Takes what was read.
     pub(super) fn show(&mut self, data: Data) {
+        let before = self.keys();
         // Of what was asked for before, the answer may come after.
         let is_wanted = data.detail.is_of(&self.wanted());
         self.is_read |= is_wanted;
@@ -253,10 +239,8 @@ impl Model {
         }
         self.trouble = None;
         let keys = self.keys();
-        let cursor = &mut self.cursors[self.page.tab()];
-        if let Some(index) = cursor.find(&keys) {
-            cursor.set(&keys, index);
-        }
+        self.cursors[self.page.tab()].follow(&before, &keys);
+        self.ask_again();
     }
 
     /// What the lines of this page are about.
@@ -284,8 +268,20 @@ impl Model {
 
     pub(super) fn selected(&self) -> Option<Key> {
         let keys = self.keys();
-        let index = self.cursors[self.page.tab()].find(&keys)?;
-        keys.into_iter().nth(index)
+        let chosen = self.chosen(&keys).filter(|it| !it.is_gone)?;
+        keys.into_iter().nth(chosen.index)
+    }
+
+    /// Where the cursor is on this page, whose lines are about these.
+    pub(super) fn chosen(&self, keys: &[Key]) -> Option<Chosen> {
+        self.cursors[self.page.tab()].find(keys)
+    }
+
+    /// Takes note that the question that is open is on the screen.
+    pub(super) fn is_drawn(&mut self) {
+        if let Mode::Confirm(question) = &mut self.mode {
+            question.is_seen = true;
+        }
     }
 
     /// Whether this is paused by itself.

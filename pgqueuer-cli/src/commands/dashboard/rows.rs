@@ -4,7 +4,10 @@ use std::cmp::Reverse;
 
 use pgqueuer::{KindOverview, Scope};
 
-use super::model::{Key, Model, Sort};
+use super::{
+    cursor::Key,
+    model::{Model, Sort},
+};
 use crate::commands::backlog::{Sum, mark};
 
 /// A kind, or a queue with the sums of its kinds.

@@ -1,53 +1,50 @@
-//! The terminal: taken and given back whatever happens, keys read, and drawn on when there is something new.
+//! What happens: keys are heeded, news are taken in, and all of it is drawn.
 
-use std::{io, pin::pin, thread, time::Duration};
+use std::{io, mem::ManuallyDrop, pin::pin, time::Duration};
 
 use pgqueuer::PgQueuer;
 use ratatui::{
     Frame, Terminal,
     backend::Backend,
-    crossterm::event::{self, Event, KeyEventKind},
+    crossterm::event::{Event, KeyEventKind},
+    layout::Rect,
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::sleep};
 
 use super::{
     feed::{Feed, News},
-    keys,
-    model::{Model, Notice},
+    keys::{self, Action},
+    model::{Mode, Model, Notice},
+    terminal::{Signals, Taken, listen},
     update::Effect,
     view::{self, Theme},
 };
-use crate::exit::Failure;
+use crate::{exit::Failure, output::note};
 
 pub(super) async fn run(pgq: &PgQueuer, model: Model, theme: Theme) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
+    let (taken, terminal) = Taken::take()?;
     let events = listen()?;
-    let terminal = ratatui::try_init();
-    let taken = Restore;
-    let dashboard = Dashboard {
-        feed: Feed::start(pgq, model.interval),
-        terminal: terminal?,
+    let mut dashboard = Dashboard {
+        feed: Feed::start(pgq, model.rest),
+        terminal: ManuallyDrop::new(terminal),
         model,
         theme,
     };
-    let feed = dashboard.follow(events, signals.next()).await?;
+    let ended = dashboard.follow(events, signals.next()).await;
     drop(taken);
-    feed.finish().await;
-    Ok(())
-}
-
-/// Gives the terminal back when it goes, whatever happened; a panic does so by itself.
-struct Restore;
-
-impl Drop for Restore {
-    fn drop(&mut self) {
-        ratatui::restore();
+    // Also when the terminal is gone: what somebody has decided is done.
+    for line in dashboard.feed.finish().await {
+        note(line);
     }
+    ended
 }
 
 pub(super) struct Dashboard<B: Backend> {
     pub(super) feed: Feed,
-    pub(super) terminal: Terminal<B>,
+    /// It would show the cursor when it is dropped, and panic if it cannot even say that this failed.
+    /// [`Taken`] does all that.
+    pub(super) terminal: ManuallyDrop<Terminal<B>>,
     pub(super) model: Model,
     pub(super) theme: Theme,
 }
@@ -64,144 +61,103 @@ impl Next {
     }
 }
 
+/// How often it is drawn while there is trouble, whose age it tells.
+const SECOND: Duration = Duration::from_secs(1);
+
 impl<B: Backend> Dashboard<B>
 where
     B::Error: Send + Sync + 'static,
 {
-    /// Until somebody quits, the terminal is gone, or something asks for the end. Leaves what is not done yet.
+    /// Until somebody quits, the terminal is gone, or something asks for the end.
     pub(super) async fn follow(
-        mut self,
+        &mut self,
         mut events: mpsc::UnboundedReceiver<io::Result<Event>>,
         end: impl Future<Output = ()>,
-    ) -> Result<Feed, Failure> {
+    ) -> Result<(), Failure> {
         let mut end = pin!(end);
         loop {
             self.draw()?;
             tokio::select! {
-                event = events.recv() => match event {
-                    Some(event) => if self.heed(&event?)?.is_end() { break },
-                    None => break,
-                },
+                event = events.recv() => {
+                    let Some(event) = event else { break };
+                    // What was typed meanwhile is drawn at once: the line may be slow.
+                    let mut next = Some(event);
+                    while let Some(event) = next {
+                        if self.heed(&event?)?.is_end() {
+                            return Ok(());
+                        }
+                        next = events.try_recv().ok();
+                    }
+                }
                 news = self.feed.news() => self.tell(news?),
+                () = sleep(SECOND), if self.model.trouble.is_some() => {}
                 () = &mut end => break,
             }
-            // What was typed meanwhile is drawn at once: the line may be slow.
-            while let Ok(event) = events.try_recv() {
-                if self.heed(&event?)?.is_end() {
-                    return Ok(self.feed);
-                }
-            }
         }
-        Ok(self.feed)
+        Ok(())
     }
 
     fn draw(&mut self) -> Result<(), Failure> {
         let (model, theme) = (&mut self.model, self.theme);
         let draw = |frame: &mut Frame<'_>| {
-            model.lines = view::lines(model.page, frame.area());
+            view::fit(model, frame.area());
             view::draw(model, theme, frame.area(), frame.buffer_mut());
         };
         self.terminal.draw(draw).map_err(io::Error::other)?;
+        self.model.is_drawn();
         Ok(())
     }
 
     fn heed(&mut self, event: &Event) -> Result<Next, Failure> {
-        let Event::Key(key) = event else {
+        match event {
+            Event::Key(key) if key.kind != KeyEventKind::Release => {
+                match keys::action(*key, &self.model.mode) {
+                    Some(action) => self.act(action),
+                    None => Ok(Next::GoOn),
+                }
+            }
+            // Elsewhere letters are keys, which nobody has pressed.
+            Event::Paste(text) if matches!(self.model.mode, Mode::Search(_)) => {
+                for letter in text.chars().filter(|it| !it.is_control()) {
+                    self.act(Action::Type(letter))?;
+                }
+                Ok(Next::GoOn)
+            }
             // A new size, most likely, for which it is drawn anew.
-            return Ok(Next::GoOn);
-        };
-        if key.kind == KeyEventKind::Release {
-            return Ok(Next::GoOn);
+            _ => Ok(Next::GoOn),
         }
-        let action = keys::action(*key, &self.model.mode);
-        match action.and_then(|it| self.model.update(it)) {
+    }
+
+    fn act(&mut self, action: Action) -> Result<Next, Failure> {
+        match self.model.update(action) {
             Some(Effect::Quit) => return Ok(Next::End),
-            Some(Effect::Read) => self.ask(),
+            Some(Effect::Read) => self.feed.ask(self.model.wanted()),
+            Some(Effect::Freeze) => self.feed.freeze(self.model.is_frozen),
             Some(Effect::Do(operation)) => self.feed.start_operation(operation),
-            Some(Effect::Redraw) => self.terminal.clear().map_err(io::Error::other)?,
+            Some(Effect::Redraw) => self.redraw().map_err(io::Error::other)?,
             None => {}
         }
         Ok(Next::GoOn)
     }
 
+    /// Not by `Terminal::clear`, which asks the terminal where its cursor is: the answer would come
+    /// among the keys.
+    fn redraw(&mut self) -> Result<(), B::Error> {
+        let size = self.terminal.size()?;
+        self.terminal.resize(Rect::from(size))
+    }
+
     fn tell(&mut self, news: News) {
         match news {
-            News::Read(data) => self.model.show(*data),
+            News::Read { data, rest } => {
+                self.model.show(*data);
+                self.model.rest = rest;
+            }
             News::Failed(trouble) => self.model.trouble = Some(trouble),
-            News::Done(done) => {
-                self.model.notice = Some(match done {
-                    Ok(what) => Notice::Done(what),
-                    Err(why) => Notice::Refused(format!("failed: {why}")),
-                });
-                self.ask();
+            News::Done(result) => {
+                self.model.notice = Some(Notice::of(result));
+                self.feed.ask(self.model.wanted());
             }
-        }
-    }
-
-    fn ask(&self) {
-        self.feed.ask(self.model.wanted(), self.model.is_frozen);
-    }
-}
-
-/// Reads keys in a thread, which ends soon after nobody listens.
-fn listen() -> Result<mpsc::UnboundedReceiver<io::Result<Event>>, Failure> {
-    const LOOK_UP: Duration = Duration::from_millis(200);
-    let (to, events) = mpsc::unbounded_channel();
-    let read = move || {
-        while !to.is_closed() {
-            let event = match event::poll(LOOK_UP) {
-                Ok(false) => continue,
-                Ok(true) => event::read(),
-                Err(error) => Err(error),
-            };
-            let is_broken = event.is_err();
-            if to.send(event).is_err() || is_broken {
-                return;
-            }
-        }
-    };
-    thread::Builder::new().name("keys".to_owned()).spawn(read)?;
-    Ok(events)
-}
-
-/// What asks a process to end, besides keys.
-#[cfg(unix)]
-struct Signals([tokio::signal::unix::Signal; 3]);
-
-#[cfg(unix)]
-impl Signals {
-    fn listen() -> Result<Self, Failure> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self([
-            signal(SignalKind::terminate())?,
-            signal(SignalKind::interrupt())?,
-            signal(SignalKind::hangup())?,
-        ]))
-    }
-
-    async fn next(&mut self) {
-        let [terminate, interrupt, hangup] = &mut self.0;
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-            _ = hangup.recv() => {}
-        }
-    }
-}
-
-#[cfg(not(unix))]
-struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    fn listen() -> Result<Self, Failure> {
-        Ok(Self)
-    }
-
-    async fn next(&mut self) {
-        // Where that cannot be listened for, ctrl-c is a key all the same.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
         }
     }
 }

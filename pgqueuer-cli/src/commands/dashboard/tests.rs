@@ -5,6 +5,7 @@ mod acts;
 mod feed;
 mod keys;
 mod queue;
+mod reader;
 mod run;
 mod screens;
 
@@ -36,7 +37,9 @@ struct Screen {
 
 impl Screen {
     async fn open(pgq: &PgQueuer) -> Self {
-        let data = Data::read(pgq, super::Wanted::Overview).await.unwrap();
+        let data = Data::read(pgq, super::Wanted::Overview, || ())
+            .await
+            .unwrap();
         let catalog = Catalog::published(pgq).await.unwrap();
         let interval = Duration::from_secs(5);
         Self {
@@ -46,9 +49,11 @@ impl Screen {
         }
     }
 
-    /// Presses keys one after the other: letters, and names as `<enter>`.
+    /// Presses keys one after the other, each when it is drawn what came of the one before: letters, and
+    /// names as `<enter>`.
     async fn press(&mut self, keys: &str) {
         for code in codes(keys) {
+            self.model.is_drawn();
             let key = KeyEvent::new(code, KeyModifiers::NONE);
             let action = action(key, &self.model.mode);
             match action.and_then(|it| self.model.update(it)) {
@@ -59,13 +64,16 @@ impl Screen {
                     self.read().await;
                 }
                 Some(Effect::Quit) => self.has_quit = true,
-                Some(Effect::Redraw) | None => {}
+                Some(Effect::Freeze) if !self.model.is_frozen => self.read().await,
+                Some(Effect::Freeze | Effect::Redraw) | None => {}
             }
         }
     }
 
     async fn read(&mut self) {
-        let data = Data::read(&self.pgq, self.model.wanted()).await.unwrap();
+        let data = Data::read(&self.pgq, self.model.wanted(), || ())
+            .await
+            .unwrap();
         self.model.show(data);
     }
 
@@ -74,15 +82,15 @@ impl Screen {
         let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
         terminal
             .draw(|frame| {
-                self.model.lines = view::lines(self.model.page, frame.area());
+                view::fit(&mut self.model, frame.area());
                 view::draw(&self.model, Theme::Plain, frame.area(), frame.buffer_mut());
             })
             .unwrap();
         let buffer = terminal.backend().buffer();
-        let lines = buffer.content.chunks(width.into()).map(|cells| {
-            let line: String = cells.iter().map(ratatui::buffer::Cell::symbol).collect();
-            line.trim_end().to_owned() + "\n"
-        });
+        let lines = buffer
+            .content
+            .chunks(width.into())
+            .map(|cells| view::text_of(cells).trim_end().to_owned() + "\n");
         lines.collect()
     }
 

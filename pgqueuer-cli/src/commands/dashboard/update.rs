@@ -3,9 +3,10 @@
 use pgqueuer::{JobId, JobState};
 
 use super::{
+    cursor::Key,
     data::{Group, JOBS, Query},
     keys::Action,
-    model::{Key, Mode, Model, Notice, Page},
+    model::{Mode, Model, Notice, Page},
     operation::Operation,
 };
 
@@ -13,6 +14,8 @@ use super::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Effect {
     Read,
+    /// Reads nothing any more, or goes on.
+    Freeze,
     Do(Operation),
     Redraw,
     Quit,
@@ -40,7 +43,9 @@ impl Model {
             Action::Refresh => return Some(Effect::Read),
             Action::Freeze => {
                 self.is_frozen = !self.is_frozen;
-                return Some(Effect::Read);
+                // Nothing newer is wanted now.
+                self.trouble = None;
+                return Some(Effect::Freeze);
             }
             Action::Help => self.mode = Mode::Help,
             Action::Open(page) => self.open(page),
@@ -68,12 +73,7 @@ impl Model {
             Action::Requeue => return self.requeue(),
             Action::Cancel => self.cancel(),
             Action::Discard => self.discard(),
-            Action::Yes => {
-                let mode = std::mem::replace(&mut self.mode, Mode::Browse);
-                if let Mode::Confirm(question) = mode {
-                    return Some(Effect::Do(question.operation));
-                }
-            }
+            Action::Yes => return self.confirm(),
             Action::No => {
                 self.mode = Mode::Browse;
                 self.refuse("nothing was done");
@@ -109,19 +109,12 @@ impl Model {
     fn move_by(&mut self, by: isize) {
         if let Page::Job(_) = self.page {
             // Where the end is, is known when it is drawn.
-            self.scroll = self.scroll.saturating_add_signed(by).min(self.last_line());
+            let scroll = self.scroll.saturating_add_signed(by);
+            self.scroll = scroll.min(self.last_scroll);
             return;
         }
         let keys = self.keys();
-        let cursor = &mut self.cursors[self.page.tab()];
-        if let Some(index) = cursor.find(&keys) {
-            cursor.set(&keys, index.saturating_add_signed(by));
-        }
-    }
-
-    fn last_line(&self) -> usize {
-        let found = self.job.as_ref().and_then(|it| it.found.as_ref());
-        found.map_or(0, |it| it.text.lines().count().saturating_sub(1))
+        self.cursors[self.page.tab()].move_by(&keys, by);
     }
 
     fn next_jobs(&mut self) {
@@ -141,13 +134,15 @@ impl Model {
     }
 
     fn previous_jobs(&mut self) {
-        match (self.page, self.before.pop()) {
-            (Page::Jobs, Some(above)) => {
+        if self.page != Page::Jobs {
+            return;
+        }
+        match self.before.pop() {
+            Some(above) => {
                 let query = self.query.clone();
                 self.list(Query { above, ..query });
             }
-            (Page::Jobs, None) => self.refuse("these are the first jobs"),
-            _ => {}
+            None => self.refuse("these are the first jobs"),
         }
     }
 
@@ -167,6 +162,18 @@ impl Model {
             of: Some(of),
             ..Query::default()
         });
+    }
+
+    fn confirm(&mut self) -> Option<Effect> {
+        let Mode::Confirm(question) = &self.mode else {
+            return None;
+        };
+        if !question.is_seen {
+            return None;
+        }
+        let operation = question.operation.clone().until(self.overview.at);
+        self.mode = Mode::Browse;
+        Some(Effect::Do(operation))
     }
 
     fn back(&mut self) {

@@ -8,6 +8,7 @@ mod kinds;
 mod schedules;
 mod theme;
 mod workers;
+mod wrap;
 
 use ratatui::{
     buffer::Buffer,
@@ -16,6 +17,8 @@ use ratatui::{
 
 use super::model::{Model, Page};
 pub(super) use kinds::plain;
+#[cfg(test)]
+pub(super) use kinds::text_of;
 pub(super) use theme::Theme;
 
 /// Where things are.
@@ -55,14 +58,18 @@ impl Places {
     }
 }
 
-/// How many lines of a table, or of the page of a job, there is place for.
-pub(super) fn lines(page: Page, area: Rect) -> usize {
-    let body = Places::of(page, area).body.height;
-    let titles = match page {
-        Page::Job(_) => 0,
-        _ => 1,
+/// Lets the model know for how much there is place, on which it depends how far keys move.
+pub(super) fn fit(model: &mut Model, area: Rect) {
+    let body = Places::of(model.page, area).body;
+    let height = usize::from(body.height);
+    let Page::Job(id) = model.page else {
+        // A table has titles.
+        model.lines = height.saturating_sub(1);
+        return;
     };
-    usize::from(body.saturating_sub(titles))
+    model.lines = height;
+    model.last_scroll = jobs::rows(model, id, body).saturating_sub(height);
+    model.scroll = model.scroll.min(model.last_scroll);
 }
 
 pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {

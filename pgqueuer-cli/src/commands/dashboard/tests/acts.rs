@@ -1,10 +1,12 @@
 //! Keys that do something to the queue: each does what it says, and asks where it matters.
 
-use pgqueuer::{JobId, JobState, PgQueuer, Scope};
+use std::time::Duration;
+
+use pgqueuer::{JobFilter, JobId, JobState, PgQueuer, Scope, store::RunAt};
 
 use super::{
     Screen,
-    queue::{Ids, busy},
+    queue::{Ids, busy, enqueue},
 };
 use crate::commands::dashboard::model::Mode;
 
@@ -54,15 +56,15 @@ const fn but(index: usize, state: JobState) -> [JobState; 4] {
     states
 }
 
-const CASES: [Case; 16] = [
+const CASES: [Case; 17] = [
     Case {
         keys: |ids| to_job(ids.held[0]) + "r",
-        said: "requeued 1",
+        said: "job 1: requeued 1",
         becomes: but(0, JobState::Available),
     },
     Case {
         keys: |ids| to_job(ids.scheduled[0]) + "r",
-        said: "requeued 1",
+        said: "job 22: requeued 1",
         becomes: but(3, JobState::Available),
     },
     Case {
@@ -72,7 +74,7 @@ const CASES: [Case; 16] = [
     },
     Case {
         keys: |ids| to_job(ids.waiting[0]) + "cy",
-        said: "cancelled 1 that waited",
+        said: "job 9: cancelled 1 that waited",
         becomes: but(1, JobState::Cancelled),
     },
     Case {
@@ -88,12 +90,17 @@ const CASES: [Case; 16] = [
     // It runs until its worker has heard of it.
     Case {
         keys: |ids| to_job(ids.running[0]) + "cy",
-        said: "cancelled 0 that waited, and told 1 that run",
+        said: "job 7: cancelled 0 that waited, and told 1 that run",
+        becomes: BEFORE,
+    },
+    Case {
+        keys: |ids| to_job(ids.running[0]) + "cycy",
+        said: "job 7 is not unfinished, or was told already: nothing was done",
         becomes: BEFORE,
     },
     Case {
         keys: |ids| to_job(ids.held[0]) + "dy",
-        said: "discarded 1",
+        said: "job 1: discarded 1",
         becomes: but(0, JobState::Discarded),
     },
     Case {
@@ -109,12 +116,12 @@ const CASES: [Case; 16] = [
     // In the list: the first of those that are held.
     Case {
         keys: |_| "4fr".to_owned(),
-        said: "requeued 1",
+        said: "job 1: requeued 1",
         becomes: but(0, JobState::Available),
     },
     Case {
         keys: |_| "4fcy".to_owned(),
-        said: "cancelled 1 that waited",
+        said: "job 1: cancelled 1 that waited",
         becomes: but(0, JobState::Cancelled),
     },
     // All of a kind: `import_orders` is the second line, below its queue.
@@ -211,6 +218,45 @@ async fn questions_name_what_and_how_many() {
         assert!(matches!(screen.model.mode, Mode::Confirm(_)), "{keys}");
     }
     assert_eq!(states(&pgq, &ids.held).await, [JobState::Held; 3]);
+}
+
+/// What was agreed to is what was said: not what has come since.
+#[tokio::test(start_paused = true)]
+async fn questions_hold_for_what_they_say() {
+    let (pgq, ids) = busy().await;
+    let mut screen = Screen::open(&pgq).await;
+    screen.press("jc").await;
+    let later = enqueue(&pgq, "import_orders", 2, RunAt::Now).await;
+    tokio::time::advance(Duration::from_secs(1)).await;
+    screen.read().await;
+    let Mode::Confirm(question) = &screen.model.mode else {
+        panic!("{}", screen.said());
+    };
+    let text = "Cancel 5 unfinished jobs of kind `import_orders`?";
+    assert_eq!(question.text, text);
+    assert!(!question.is_seen);
+    let last = enqueue(&pgq, "import_orders", 1, RunAt::Now).await;
+    screen.press("y").await;
+    assert_eq!(screen.said(), "cancelled 5 that waited");
+    assert_eq!(states(&pgq, &later).await, [JobState::Cancelled; 2]);
+    assert_eq!(states(&pgq, &last).await, [JobState::Available]);
+
+    // What is gone by then is not asked about any more.
+    screen.press("gjd").await;
+    assert_eq!(screen.said(), "no job of kind `import_orders` is held");
+    let mut screen = Screen::open(&pgq).await;
+    screen
+        .press(&(to_job(ids.waiting[0]) + "1<end><up>c"))
+        .await;
+    assert!(matches!(screen.model.mode, Mode::Confirm(_)));
+    pgq.cancel(&JobFilter::all(), "").await.unwrap();
+    screen.read().await;
+    assert_eq!(screen.model.mode, Mode::Browse);
+    assert!(
+        screen.said().ends_with(" is unfinished"),
+        "{}",
+        screen.said()
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use pgqueuer::{prelude::*, store::RunAt};
+use tokio::time::Instant;
 
 use super::{
     Screen,
@@ -12,9 +13,10 @@ use crate::{
     app::App,
     catalog::Catalog,
     commands::dashboard::{
+        cursor::Key,
         data::Data,
         keys::Action,
-        model::{Key, Mode, Page, Sort, Trouble},
+        model::{Mode, Notice, Page, Sort, Trouble},
         update::Effect,
     },
 };
@@ -192,7 +194,9 @@ async fn late_answers_are_not_shown() {
     let (pgq, _) = busy().await;
     let mut screen = Screen::open(&pgq).await;
     screen.press("4").await;
-    let late = Data::read(&pgq, screen.model.wanted()).await.unwrap();
+    let late = Data::read(&pgq, screen.model.wanted(), || ())
+        .await
+        .unwrap();
     let effect = screen.model.update(Action::Filter);
     assert_eq!(effect, Some(Effect::Read));
     screen.model.show(late);
@@ -217,6 +221,91 @@ async fn the_chosen_line_stays_chosen() {
     assert_eq!(screen.model.kind_rows()[0].name, "send_reminder");
 }
 
+/// What is gone leaves the keys without an object, instead of with its neighbour.
+#[tokio::test(start_paused = true)]
+async fn keys_do_not_hit_the_neighbour_of_what_is_gone() {
+    let (pgq, ids) = busy().await;
+    let mut screen = Screen::open(&pgq).await;
+    screen.press("4fj").await;
+    let [first, chosen, next] = ids.held[..] else {
+        panic!("{:?}", ids.held);
+    };
+    assert_eq!(screen.model.selected(), Some(Key::Job(chosen)));
+    pgq.discard(&pgqueuer::JobFilter::ids([chosen]))
+        .await
+        .unwrap();
+    screen.press("u").await;
+    for keys in ["r", "c", "d", "p", "<enter>r"] {
+        screen.press(keys).await;
+        assert_eq!(screen.said(), format!("job {chosen} is gone"), "{keys}");
+        assert_eq!(screen.model.mode, Mode::Browse, "{keys}");
+    }
+    assert!(!screen.draw(80, 24).contains("\n>"));
+    // The next is the one in its place, and the one before stays so.
+    screen.press("j").await;
+    assert_eq!(screen.model.selected(), Some(Key::Job(next)));
+    screen.press("r").await;
+    assert_eq!(screen.said(), format!("job {next}: requeued 1"));
+    screen.press("k").await;
+    assert_eq!(screen.model.selected(), Some(Key::Job(first)));
+}
+
+/// What a key leaves out is not gone.
+#[tokio::test(start_paused = true)]
+async fn a_search_or_another_order_chooses_what_it_shows() {
+    let (pgq, _) = busy().await;
+    let mut screen = Screen::open(&pgq).await;
+    screen.press("/import").await;
+    screen.read().await;
+    assert_eq!(
+        screen.model.selected(),
+        Some(Key::Queue(Some("default".to_owned())))
+    );
+    screen.press("x<backspace><enter>su").await;
+    let kind = Key::Kind("import_orders".to_owned());
+    assert_eq!(screen.model.selected(), Some(kind));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_way_back_in_a_list_stays() {
+    let (pgq, _) = busy().await;
+    enqueue(&pgq, "send_welcome", 250, RunAt::Now).await;
+    let mut screen = Screen::open(&pgq).await;
+    screen.press("4nn").await;
+    assert_eq!(screen.model.before.len(), 2);
+    screen.press("1b<left>2b<enter>").await;
+    assert_eq!(screen.model.before.len(), 2);
+    screen.press("4<enter>b").await;
+    assert_eq!(screen.model.before.len(), 2);
+    screen.press("<esc><esc>").await;
+    assert!(screen.model.before.is_empty());
+}
+
+/// A page that wraps is longer than its lines.
+#[tokio::test(start_paused = true)]
+async fn a_long_job_is_scrolled_to_its_end() {
+    let (pgq, ids) = busy().await;
+    let mut screen = Screen::open(&pgq).await;
+    screen.press(&format!("4/{}<enter>", ids.held[0])).await;
+    let found = screen.model.job.as_mut().unwrap().found.as_mut().unwrap();
+    let long = format!("arguments {{\"path\":\"{}\"", "x".repeat(5000));
+    found.text = found.text.replace("arguments {", &long);
+    let last = "permission denied";
+    assert!(!screen.draw(80, 24).contains(last));
+    screen.model.update(Action::Last);
+    let end = screen.draw(80, 24);
+    assert!(end.lines().nth(21).unwrap().ends_with(last), "{end}");
+    // Where there is place for more, it goes back to where that is filled.
+    let wide = screen.draw(200, 100);
+    assert!(wide.contains("state     held"), "{wide}");
+    screen.draw(80, 24);
+    for _ in 0..4 {
+        screen.model.update(Action::Leaf(1));
+        screen.draw(80, 24);
+    }
+    assert!(screen.draw(80, 24).contains(last));
+}
+
 #[tokio::test(start_paused = true)]
 async fn space_freezes_and_trouble_is_told() {
     let (pgq, _) = busy().await;
@@ -225,11 +314,35 @@ async fn space_freezes_and_trouble_is_told() {
     assert!(screen.draw(80, 24).contains("as of 12:02:00 UTC, FROZEN"));
     screen.press(" ").await;
     assert!(screen.draw(80, 24).contains("every 5 s"));
+    screen.model.rest = Duration::from_millis(14_980);
+    assert!(screen.draw(80, 24).contains("every 15 s"));
     screen.model.trouble = Some(Trouble {
         message: "connection refused".to_owned(),
-        age: Duration::from_secs(15),
+        newest: Instant::now(),
+        is_slow: false,
     });
+    assert!(screen.draw(80, 24).contains("0s old: connection refused"));
+    tokio::time::advance(Duration::from_millis(9_050)).await;
+    assert!(screen.draw(80, 24).contains("9s old: connection refused"));
+    tokio::time::advance(Duration::from_secs(6)).await;
     assert!(screen.draw(80, 24).contains("15s old: connection refused"));
+    // It gets older, and what somebody is told besides does not hide it.
+    tokio::time::advance(Duration::from_secs(7)).await;
+    for (notice, said) in [
+        (
+            Notice::Done("resumed everything".to_owned()),
+            "resumed everything",
+        ),
+        (Notice::Doing, "working…"),
+        (Notice::Refused("no ".repeat(100)), "no no no"),
+    ] {
+        screen.model.notice = Some(notice);
+        for width in [80, 120] {
+            let drawn = screen.draw(width, 24);
+            assert!(drawn.contains(said), "{drawn}");
+            assert!(drawn.contains("22s old: connection refused"), "{drawn}");
+        }
+    }
     screen.press("u").await;
     assert!(!screen.draw(80, 24).contains("refused"));
 }

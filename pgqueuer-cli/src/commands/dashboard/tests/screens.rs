@@ -1,9 +1,12 @@
 //! What is on the screen, without colours.
 
 use expect_test::expect_file;
-use pgqueuer::PgQueuer;
+use pgqueuer::{PgQueuer, store::RunAt};
 
-use super::{Screen, queue::busy};
+use super::{
+    Screen,
+    queue::{busy, enqueue},
+};
 use crate::commands::dashboard::{Theme, view};
 
 #[tokio::test(start_paused = true)]
@@ -41,6 +44,38 @@ async fn what_is_over_a_page() {
     expect_file!["screens/help-80.txt"].assert_eq(&screen.draw(80, 24));
     screen.press("<esc>P").await;
     expect_file!["screens/question-80.txt"].assert_eq(&screen.draw(80, 24));
+}
+
+/// Whatever else has no place, how a question is answered is there.
+#[tokio::test(start_paused = true)]
+async fn questions_show_their_answers() {
+    let (pgq, _) = busy().await;
+    let long = "a_kind_whose_name_is_longer_than_what_fits_in_a_line_".repeat(4);
+    enqueue(&pgq, &long, 1, RunAt::Now).await;
+    for (keys, width, height) in [("P", 40, 10), ("Gc", 80, 24), ("Gc", 40, 10), ("Gc", 30, 5)] {
+        let mut screen = Screen::open(&pgq).await;
+        screen.press(keys).await;
+        let drawn = screen.draw(width, height);
+        assert!(drawn.contains("y yes    n no"), "{drawn}");
+    }
+}
+
+/// A wide letter takes two places, and no space comes after it.
+#[tokio::test(start_paused = true)]
+async fn wide_letters() {
+    let pgq = PgQueuer::in_memory();
+    enqueue(&pgq, "日本", 1, RunAt::Now).await;
+    let mut screen = Screen::open(&pgq).await;
+    for text in [view::plain(&screen.model, 130), screen.draw(80, 24)] {
+        assert!(text.contains("日本"), "{text}");
+        let column = |line: &str, of: &str| {
+            let before = line.split(of).next().unwrap_or_default();
+            ratatui::text::Line::raw(before.to_owned()).width()
+        };
+        let title = text.lines().find(|it| it.contains("WAITING")).unwrap();
+        let line = text.lines().find(|it| it.contains("日本")).unwrap();
+        assert_eq!(column(title, "WAITING") + 6, column(line, "1"), "{text}");
+    }
 }
 
 /// The last screen of a list is a full one.

@@ -3,6 +3,7 @@
 use ratatui::{buffer::Buffer, layout::Rect, style::Style, text::Line};
 
 use super::Theme;
+use crate::commands::dashboard::cursor::Chosen;
 
 /// A column of a table.
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +57,7 @@ pub(super) struct Row {
 pub(super) struct Table<'a> {
     pub(super) columns: &'a [Column],
     pub(super) rows: Vec<Row>,
-    pub(super) chosen: Option<usize>,
+    pub(super) chosen: Option<Chosen>,
     /// What to say if there are no rows.
     pub(super) if_empty: String,
 }
@@ -147,11 +148,12 @@ impl Table<'_> {
         }
         // By whole screens: a slow line need not carry all of it at each step.
         let height = usize::from(area.height.saturating_sub(1)).max(1);
-        let first = self.chosen.map_or(0, |it| it / height * height);
+        let first = self.chosen.map_or(0, |it| it.index / height * height);
         let first = first.min(self.rows.len().saturating_sub(height));
+        let marked = self.chosen.filter(|it| !it.is_gone).map(|it| it.index);
         for ((index, row), line) in self.rows.iter().enumerate().skip(first).zip(lines) {
             self.line(&row.cells, &shown, row.style, line, buffer);
-            if self.chosen == Some(index) {
+            if marked == Some(index) {
                 buffer.set_string(line.x, line.y, ">", Style::new());
                 buffer.set_style(line, theme.chosen());
             }

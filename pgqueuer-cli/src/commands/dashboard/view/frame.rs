@@ -13,7 +13,7 @@ use super::{Theme, columns::put};
 use crate::{
     commands::{
         backlog::Sum,
-        dashboard::model::{Mode, Model, Notice, Page, Trouble},
+        dashboard::model::{Mode, Model, Notice, Page},
     },
     figures,
 };
@@ -111,40 +111,64 @@ fn shown(model: &Model) -> String {
     }
 }
 
+/// What came of the last key, and how new what is shown is: a word of the one never hides the other.
 pub(super) fn status(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let at = model.overview.at.format("%H:%M:%S UTC");
-    let (text, style) = match (&model.notice, &model.trouble) {
-        (Some(Notice::Doing), _) => ("working…".to_owned(), Style::new()),
-        (Some(Notice::Done(what)), _) => (what.clone(), theme.good()),
-        (Some(Notice::Refused(why)), _) => (why.clone(), theme.bad()),
-        (None, Some(Trouble { message, age })) => {
-            let age = figures::span(*age);
-            (format!("{age} old: {message}"), theme.bad())
-        }
-        (None, None) => (String::new(), Style::new()),
+    let (said, style) = match &model.notice {
+        Some(Notice::Doing) => ("working…", Style::new()),
+        Some(Notice::Done(what)) => (what.as_str(), theme.good()),
+        Some(Notice::Refused(why)) => (why.as_str(), theme.bad()),
+        None => ("", Style::new()),
     };
-    if model.notice.is_none() && model.trouble.is_some() {
-        // How old it is has been said.
-        return put(&text, style, indented(area), buffer);
-    }
-    let interval = model.interval.as_secs_f64();
-    let when = match model.is_frozen {
-        true => format!("as of {at}, FROZEN"),
-        false => format!("as of {at}, every {interval} s"),
+    let inside = indented(area);
+    let Some(trouble) = &model.trouble else {
+        let when = when(model);
+        let place = Rect {
+            width: area.width.saturating_sub(width_of(&Line::raw(&when)) + 3),
+            ..inside
+        };
+        put(said, style, place, buffer);
+        right(&when, theme.quiet(), place.width, area, buffer);
+        return;
     };
-    let width = u16::try_from(when.chars().count()).unwrap_or(0) + 2;
+    // It may be long: it has half of the line at least, and all that is left.
+    let half = inside.width / 2;
+    let used = match width_of(&Line::raw(said)) {
+        0 => 0,
+        width => (width + 2).min(half),
+    };
     let place = Rect {
-        width: area.width.saturating_sub(width + 1),
-        ..indented(area)
+        width: used.saturating_sub(2),
+        ..inside
     };
-    put(&text, style, place, buffer);
-    right(
-        &when,
-        theme.quiet(),
-        place.width.min(area.width),
-        area,
+    put(said, style, place, buffer);
+    let place = Rect {
+        x: inside.x + used,
+        width: inside.width - used,
+        ..inside
+    };
+    let style = match trouble.is_slow {
+        true => theme.quiet(),
+        false => theme.bad(),
+    };
+    let age = figures::age(trouble.newest.elapsed());
+    put(
+        &format!("{age} old: {}", trouble.message),
+        style,
+        place,
         buffer,
     );
+}
+
+fn when(model: &Model) -> String {
+    let at = model.overview.at.format("%H:%M:%S UTC");
+    match model.is_frozen {
+        true => format!("as of {at}, FROZEN"),
+        // A tenth of a second more or less is nothing here.
+        false => {
+            let rest = (model.rest.as_secs_f64() * 10.0).round() / 10.0;
+            format!("as of {at}, every {rest} s")
+        }
+    }
 }
 
 pub(super) fn hints(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {

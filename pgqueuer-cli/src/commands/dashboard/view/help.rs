@@ -3,11 +3,11 @@
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
-    text::{Line, Text},
-    widgets::{Block, Clear, Padding, Paragraph, Widget as _, Wrap},
+    text::Line,
+    widgets::{Block, Clear, Padding, Paragraph, Widget as _},
 };
 
-use super::Theme;
+use super::{Theme, wrap::wrap_all};
 use crate::commands::dashboard::{
     keys::HELP,
     model::{Mode, Model},
@@ -17,27 +17,26 @@ use crate::commands::dashboard::{
 const WIDTH: u16 = 72;
 
 pub(super) fn over(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let (title, text) = match &model.mode {
+    let width = WIDTH.min(area.width);
+    let inside = width.saturating_sub(4);
+    let place = usize::from(area.height.saturating_sub(2));
+    let (title, text, answer) = match &model.mode {
         Mode::Confirm(question) => {
-            let lines = question.text.lines().map(|it| Line::raw(it.to_owned()));
             let answer = Line::styled("y yes    n no", theme.title());
-            let lines = lines.chain([Line::default(), answer]);
-            ("sure?", Text::from_iter(lines))
+            let answer = vec![Line::default(), answer];
+            ("sure?", question.text.clone(), answer)
         }
         Mode::Help => {
-            let lines = HELP.map(|(key, what)| Line::raw(format!("{key:17}{what}")));
-            ("keys", Text::from_iter(lines))
+            let lines = HELP.map(|(key, what)| format!("{key:17}{what}"));
+            ("keys", lines.join("\n"), Vec::new())
         }
         Mode::Browse | Mode::Search(_) => return,
     };
-    let width = WIDTH.min(area.width);
-    let inside = width.saturating_sub(4).max(1);
-    let wrapped: usize = text
-        .lines
-        .iter()
-        .map(|it| it.width().div_ceil(inside.into()).max(1))
-        .sum();
-    let height = u16::try_from(wrapped + 2)
+    let mut lines = wrap_all(&text, inside);
+    // How it is answered is there, whatever is not.
+    lines.truncate(place.saturating_sub(answer.len()));
+    lines.extend(answer);
+    let height = u16::try_from(lines.len() + 2)
         .unwrap_or(u16::MAX)
         .min(area.height);
     let place = Rect {
@@ -50,8 +49,5 @@ pub(super) fn over(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer)
     let block = Block::bordered()
         .title(format!(" {title} "))
         .padding(Padding::horizontal(1));
-    Paragraph::new(text)
-        .wrap(Wrap { trim: false })
-        .block(block)
-        .render(place, buffer);
+    Paragraph::new(lines).block(block).render(place, buffer);
 }

@@ -1,24 +1,18 @@
 //! The list of jobs, and the page of one.
 
+use std::borrow::Cow;
+
 use pgqueuer::{JobId, JobRecord, JobState};
-use ratatui::{
-    buffer::Buffer,
-    layout::Rect,
-    style::Style,
-    text::{Line, Text},
-    widgets::{Paragraph, Widget as _, Wrap},
-};
+use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
 use super::{
     Theme,
     columns::{Column, Row, Table, number, put, text, word},
     frame,
+    wrap::wrap,
 };
 use crate::{
-    commands::dashboard::{
-        ask::READING,
-        model::{Key, Model},
-    },
+    commands::dashboard::{ask::READING, cursor::Key, model::Model},
     figures,
 };
 
@@ -61,7 +55,7 @@ pub(super) fn table(model: &Model) -> Table<'_> {
     Table {
         columns: &COLUMNS,
         rows: model.jobs.iter().map(row).collect(),
-        chosen: model.cursors[model.page.tab()].find(&keys),
+        chosen: model.chosen(&keys),
         if_empty: match model.is_read {
             true => "there is no such job".to_owned(),
             false => READING.to_owned(),
@@ -69,25 +63,37 @@ pub(super) fn table(model: &Model) -> Table<'_> {
     }
 }
 
-/// All that is known of a job.
-pub(super) fn page(model: &Model, id: JobId, theme: Theme, area: Rect, buffer: &mut Buffer) {
+/// All that is known of a job, which is more than fits, maybe.
+fn record(model: &Model, id: JobId) -> Cow<'_, str> {
     let opened = model.job.as_ref().filter(|it| it.id == id);
-    let text = match opened.map(|it| &it.found) {
-        None => format!("job {id} is being read…"),
-        Some(None) => format!("there is no job {id}, or its record has expired"),
-        Some(Some(found)) => found.text.clone(),
-    };
-    let is_heading = |line: &str| line.starts_with("attempt ");
-    let lines = text.lines().map(|line| match is_heading(line) {
-        true => Line::styled(line.to_owned(), theme.title()),
-        false => Line::raw(line.to_owned()),
-    });
+    match opened.map(|it| &it.found) {
+        None => format!("job {id} is being read…").into(),
+        Some(None) => format!("there is no job {id}, or its record has expired").into(),
+        Some(Some(found)) => (&found.text).into(),
+    }
+}
+
+/// How many rows its page has here.
+pub(super) fn rows(model: &Model, id: JobId, area: Rect) -> usize {
+    let width = frame::indented(area).width;
+    let record = record(model, id);
+    record.lines().map(|it| wrap(it, width).len()).sum()
+}
+
+pub(super) fn page(model: &Model, id: JobId, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let inside = frame::indented(area);
-    let top = u16::try_from(model.scroll).unwrap_or(u16::MAX);
-    Paragraph::new(Text::from_iter(lines))
-        .wrap(Wrap { trim: false })
-        .scroll((top, 0))
-        .render(inside, buffer);
+    let style = |line: &str| match line.starts_with("attempt ") {
+        true => theme.title(),
+        false => Style::new(),
+    };
+    let record = record(model, id);
+    let rows = record.lines().flat_map(|line| {
+        let rows = wrap(line, inside.width).into_iter();
+        rows.map(move |row| (row, style(line)))
+    });
+    for ((row, style), at) in rows.skip(model.scroll).zip(inside.rows()) {
+        buffer.set_stringn(at.x, at.y, row, at.width.into(), style);
+    }
     if model.scroll > 0 {
         let above = format!("… {} lines above", model.scroll);
         let width = u16::try_from(above.chars().count()).unwrap_or(area.width);

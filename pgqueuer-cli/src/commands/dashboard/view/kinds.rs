@@ -1,6 +1,10 @@
 //! The page of kinds, under their queues.
 
-use ratatui::{buffer::Buffer, layout::Rect, style::Style};
+use ratatui::{
+    buffer::{Buffer, Cell, CellWidth as _},
+    layout::Rect,
+    style::Style,
+};
 
 use super::{
     Theme,
@@ -11,7 +15,8 @@ use crate::{
     commands::{
         backlog::{Sum, quantile},
         dashboard::{
-            model::{Key, Model, Sort},
+            cursor::Key,
+            model::{Model, Sort},
             rows::KindRow,
         },
     },
@@ -88,7 +93,7 @@ pub(super) fn table(model: &Model) -> Table<'_> {
                 style: style(it),
             })
             .collect(),
-        chosen: model.cursors[model.page.tab()].find(&keys),
+        chosen: model.chosen(&keys),
         if_empty: match model.search.is_empty() {
             true => "there is no job, and no worker has published any yet".to_owned(),
             false => format!("no kind or queue has `{}` in its name", model.search),
@@ -115,8 +120,8 @@ fn chart(minutes: &[u64]) -> String {
 pub(super) fn detail(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let rows = model.kind_rows();
     let keys: Vec<Key> = rows.iter().map(|it| it.key.clone()).collect();
-    let chosen = model.cursors[model.page.tab()].find(&keys);
-    let Some(row) = chosen.and_then(|it| rows.get(it)) else {
+    let chosen = model.chosen(&keys).filter(|it| !it.is_gone);
+    let Some(row) = chosen.and_then(|it| rows.get(it.index)) else {
         return;
     };
     let mut title = match &row.key {
@@ -176,6 +181,20 @@ fn outcomes(sum: &Sum) -> String {
     }
 }
 
+/// A line of the screen as text: a wide letter covers the cell after it, which has none.
+pub(in crate::commands::dashboard) fn text_of(cells: &[Cell]) -> String {
+    let mut line = String::new();
+    let mut covered = 0;
+    for cell in cells {
+        if covered == 0 {
+            line += cell.symbol();
+            covered = cell.cell_width();
+        }
+        covered = covered.saturating_sub(1);
+    }
+    line
+}
+
 /// The page as text, with all of its lines.
 pub(in crate::commands::dashboard) fn plain(model: &Model, width: u16) -> String {
     let mut table = table(model);
@@ -199,7 +218,7 @@ pub(in crate::commands::dashboard) fn plain(model: &Model, width: u16) -> String
     frame::totals(model, Theme::Plain, head, &mut buffer);
     table.draw(Theme::Plain, body, &mut buffer);
     let lines = buffer.content.chunks(width.into()).map(|cells| {
-        let line: String = cells.iter().map(ratatui::buffer::Cell::symbol).collect();
+        let line = text_of(cells);
         // The margin is for the mark of what is chosen.
         line.get(2..).unwrap_or_default().trim_end().to_owned()
     });

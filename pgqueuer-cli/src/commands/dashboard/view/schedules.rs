@@ -11,10 +11,7 @@ use super::{
 };
 use crate::{
     commands::{
-        dashboard::{
-            ask::READING,
-            model::{Key, Model},
-        },
+        dashboard::{ask::READING, cursor::Key, model::Model},
         schedules::list::{in_zone, remarks},
     },
     figures,
@@ -60,7 +57,7 @@ pub(super) fn table(model: &Model) -> Table<'_> {
     Table {
         columns: &COLUMNS,
         rows: shown.iter().map(row).collect(),
-        chosen: model.cursors[model.page.tab()].find(&keys),
+        chosen: model.chosen(&keys),
         if_empty: match model.search.is_empty() {
             _ if !model.is_read => READING.to_owned(),
             true => "there is no schedule yet; a worker publishes those in its code".to_owned(),

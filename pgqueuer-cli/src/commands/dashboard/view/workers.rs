@@ -4,7 +4,7 @@ use ratatui::style::Style;
 
 use super::columns::{Column, Row, Table, number, text, word};
 use crate::commands::{
-    dashboard::model::{Key, Model},
+    dashboard::{cursor::Key, model::Model},
     workers::Work,
 };
 
@@ -44,7 +44,7 @@ pub(super) fn table(model: &Model) -> Table<'_> {
     Table {
         columns: &COLUMNS,
         rows: shown.iter().map(row).collect(),
-        chosen: model.cursors[model.page.tab()].find(&keys),
+        chosen: model.chosen(&keys),
         if_empty: match model.search.is_empty() {
             true => "no worker is running".to_owned(),
             false => format!("no worker has `{}` in its name", model.search),

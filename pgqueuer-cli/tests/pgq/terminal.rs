@@ -1,0 +1,98 @@
+//! The dashboard on a terminal of its own, which `script` makes: in which nobody answers what is asked.
+#![cfg(target_os = "linux")]
+
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    path::PathBuf,
+    process::{Child, ChildStdin, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::support::{Database, pgq};
+
+/// Longer than it takes on a machine that is busy.
+const LONG: Duration = Duration::from_secs(30);
+
+struct Terminal {
+    script: Child,
+    keys: ChildStdin,
+    /// Where its exit code comes.
+    code: PathBuf,
+}
+
+impl Terminal {
+    /// Until the dashboard is on it.
+    fn open(database: &Database, name: &str) -> Self {
+        let code = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let _ = fs::remove_file(&code);
+        let command = pgq(&[]);
+        // The shell outlives its terminal, to tell how the program has ended.
+        let shell = r#"stty rows 24 cols 80; trap : HUP; "$PGQ" dashboard; echo $? > "$CODE""#;
+        let mut script = Command::new("script");
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => script.env(name, value),
+                None => script.env_remove(name),
+            };
+        }
+        let script = script
+            .args(["--quiet", "--command", shell, "/dev/null"])
+            .env("SHELL", "/bin/sh")
+            .env("PGQ", command.get_program())
+            .env("CODE", &code)
+            .env("DATABASE_URL", &database.url)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let mut script = script.spawn().unwrap();
+        let keys = script.stdin.take().unwrap();
+        let mut screen = script.stdout.take().unwrap();
+        let mut shown = Vec::new();
+        let mut bytes = [0; 1024];
+        while !String::from_utf8_lossy(&shown).contains("1 kinds") {
+            let count = screen.read(&mut bytes).unwrap();
+            assert!(count > 0, "{}", String::from_utf8_lossy(&shown));
+            shown.extend(&bytes[..count]);
+        }
+        thread::spawn(move || while screen.read(&mut bytes).is_ok_and(|it| it > 0) {});
+        Self { script, keys, code }
+    }
+
+    fn exit_code(mut self) -> i32 {
+        let began = Instant::now();
+        let code = loop {
+            let text = fs::read_to_string(&self.code).unwrap_or_default();
+            if let Ok(code) = text.trim().parse() {
+                break code;
+            }
+            assert!(began.elapsed() < LONG, "it goes on");
+            thread::sleep(Duration::from_millis(50));
+        };
+        let _ = self.script.kill();
+        self.script.wait().unwrap();
+        code
+    }
+}
+
+/// Whether the signal comes first or the error: it ends in order, and is not aborted.
+#[tokio::test]
+async fn a_terminal_that_is_closed_ends_it() {
+    let database = Database::installed().await;
+    let mut terminal = Terminal::open(&database, "closed");
+    terminal.script.kill().unwrap();
+    let code = terminal.exit_code();
+    assert!(code < 128, "{code}");
+}
+
+#[tokio::test]
+async fn what_is_drawn_anew_needs_no_answer() {
+    let database = Database::installed().await;
+    let mut terminal = Terminal::open(&database, "anew");
+    terminal.keys.write_all(b"\x0c").unwrap();
+    // For an answer it would wait two seconds.
+    thread::sleep(Duration::from_secs(3));
+    terminal.keys.write_all(b"q").unwrap();
+    assert_eq!(terminal.exit_code(), 0);
+}
