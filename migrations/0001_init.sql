@@ -90,6 +90,9 @@ CREATE TABLE pgqueuer.lanes (
 
 CREATE INDEX lanes_idx ON pgqueuer.lanes (kind, priority);
 
+-- Without a key, a publication for all tables would keep marks from being moved.
+ALTER TABLE pgqueuer.lanes REPLICA IDENTITY FULL;
+
 -- Jobs that are not due, by when they will be. Claims never see them.
 CREATE INDEX jobs_scheduled_idx ON pgqueuer.jobs (run_at)
     WHERE state = 'scheduled';
@@ -117,21 +120,25 @@ CREATE INDEX jobs_keys_idx ON pgqueuer.jobs (kind, priority DESC, limit_key, pos
 
 -- How many unfinished jobs there are, without counting them: what each transaction has added to the
 -- number of a kind and state, or taken from it. The sum is the number; workers fold many rows into few.
--- A job that runs is an available one. So that nobody waits for anybody, no row is ever updated.
+-- A job that runs is an available one. So that nobody waits for anybody, no row is ever updated. Read from
+-- the mark on, not over what was folded and could not be vacuumed yet.
 CREATE TABLE pgqueuer.counts (
-    id        bigint           GENERATED ALWAYS AS IDENTITY,
+    id        bigint           GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     available bigint           NOT NULL DEFAULT 0,
     scheduled bigint           NOT NULL DEFAULT 0,
     held      bigint           NOT NULL DEFAULT 0,
     kind      text COLLATE "C" NOT NULL
-) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
-
--- Read from the mark on, not over what was folded and could not be vacuumed yet.
-CREATE INDEX counts_idx ON pgqueuer.counts (id);
+) WITH (
+    autovacuum_vacuum_scale_factor = 0,
+    autovacuum_vacuum_threshold = 5000,
+    -- It is empty now and then. To give back the end of a file takes a lock that all producers would wait for.
+    vacuum_truncate = off
+);
 
 -- No row of counts has an id up to `low`. The next such mark is `candidate`, once no transaction before
 -- `candidate_xid` is under way. One row.
 CREATE TABLE pgqueuer.counts_mark (
+    one           boolean     PRIMARY KEY DEFAULT true CHECK (one),
     low           bigint      NOT NULL DEFAULT 0,
     candidate     bigint      NOT NULL DEFAULT 0,
     candidate_xid xid8        NOT NULL DEFAULT '0',
@@ -200,11 +207,14 @@ CREATE TABLE pgqueuer.history_default PARTITION OF pgqueuer.history DEFAULT;
 -- For pruning, and for seeing whether a day has begun here. No other partition pays for it.
 CREATE INDEX history_default_expires_idx ON pgqueuer.history_default (expires_at);
 
--- What workers have done, minute by minute: for charts, which must not count rows. One row
--- for each worker's session, so that workers do not wait for each other.
+-- As of the lanes: without a key, nothing could be pruned.
+ALTER TABLE pgqueuer.history_default REPLICA IDENTITY FULL;
+
+-- What workers have done, minute by minute: for charts, which must not count rows. Up to sixteen
+-- rows, by the session of the worker, so that workers seldom wait for each other, and as many of them as
+-- there may be do not make more to be read.
 CREATE TABLE pgqueuer.minutes (
     minute          timestamptz      NOT NULL,
-    session         bigint           NOT NULL,
     -- Attempts, by how they ended.
     completed       bigint           NOT NULL,
     retried         bigint           NOT NULL,
@@ -220,24 +230,27 @@ CREATE TABLE pgqueuer.minutes (
     -- bound of each next one is the square root of two times as much. Up to the last that has any.
     waits           bigint[]         NOT NULL,
     runs            bigint[]         NOT NULL,
+    shard           smallint         NOT NULL,
     kind            text COLLATE "C" NOT NULL,
-    PRIMARY KEY (minute, kind, session)
+    PRIMARY KEY (minute, kind, shard)
 ) WITH (fillfactor = 50);
 
 -- The same over all minutes, also those that are forgotten. For metrics, which only ever grow.
 CREATE TABLE pgqueuer.totals (
-    kind         text COLLATE "C" PRIMARY KEY,
-    completed    bigint           NOT NULL,
-    retried      bigint           NOT NULL,
-    held         bigint           NOT NULL,
-    discarded    bigint           NOT NULL,
-    cancelled    bigint           NOT NULL,
-    snoozed      bigint           NOT NULL,
-    wait_seconds double precision NOT NULL,
-    run_seconds  double precision NOT NULL,
+    completed       bigint           NOT NULL,
+    retried         bigint           NOT NULL,
+    held            bigint           NOT NULL,
+    discarded       bigint           NOT NULL,
+    cancelled       bigint           NOT NULL,
+    snoozed         bigint           NOT NULL,
+    wait_seconds    double precision NOT NULL,
+    run_seconds     double precision NOT NULL,
     max_run_seconds double precision NOT NULL,
-    waits        bigint[]         NOT NULL,
-    runs         bigint[]         NOT NULL
+    waits           bigint[]         NOT NULL,
+    runs            bigint[]         NOT NULL,
+    shard           smallint         NOT NULL,
+    kind            text COLLATE "C" NOT NULL,
+    PRIMARY KEY (kind, shard)
 ) WITH (fillfactor = 50);
 
 -- What workers know about their kinds, for tools that do not have the types.
@@ -371,8 +384,9 @@ CREATE AGGREGATE pgqueuer.sum_counts(bigint[]) (
     INITCOND = '{}'
 );
 
--- Folds up to so many rows of counts into one for each kind, unless there are few or somebody else is at
--- it. Returns how many; to be called until it is fewer than the limit.
+-- Folds up to so many rows of counts into one for each kind, unless that spares few or somebody else is at
+-- it. Returns how many; to be called until it is fewer than the limit. Does nothing in a transaction that has
+-- written already, whose id says nothing about those that came after it.
 CREATE FUNCTION pgqueuer.fold_counts(most bigint) RETURNS bigint
     LANGUAGE plpgsql
     AS $$
@@ -384,14 +398,20 @@ CREATE FUNCTION pgqueuer.fold_counts(most bigint) RETURNS bigint
         next    xid8;
         is_safe boolean;
         folded  bigint;
+        rows    bigint;
+        kinds   bigint;
     BEGIN
-        IF NOT pg_try_advisory_xact_lock(
+        IF pg_current_xact_id_if_assigned() IS NOT NULL OR NOT pg_try_advisory_xact_lock(
             hashtextextended('pgqueuer fold', 'pgqueuer.counts'::regclass::oid::bigint)
         ) THEN
             RETURN 0;
         END IF;
         SELECT * INTO mark FROM pgqueuer.counts_mark;
-        IF (SELECT count(*) FROM (SELECT FROM pgqueuer.counts WHERE id > mark.low LIMIT few) AS first_ones) < few THEN
+        SELECT count(*), count(DISTINCT kind)
+        INTO rows, kinds
+        FROM (SELECT kind FROM pgqueuer.counts WHERE id > mark.low LIMIT most) AS first_ones;
+        -- One of each kind is left.
+        IF rows < least(kinds + few, most) THEN
             RETURN 0;
         END IF;
         -- The id first, so that whoever took one up to there has a transaction id before ours.
@@ -416,8 +436,9 @@ CREATE FUNCTION pgqueuer.fold_counts(most bigint) RETURNS bigint
         IF folded < most AND mark.moved_at < now() - interval '10 seconds' THEN
             UPDATE pgqueuer.counts_mark
             SET low = CASE WHEN is_safe THEN candidate ELSE low END,
-                candidate = CASE WHEN is_safe THEN written ELSE candidate END,
-                candidate_xid = CASE WHEN is_safe THEN next ELSE candidate_xid END,
+                -- One that is still to come is of another server: they were restored from a dump.
+                candidate = CASE WHEN is_safe OR candidate_xid > next THEN written ELSE candidate END,
+                candidate_xid = CASE WHEN is_safe OR candidate_xid > next THEN next ELSE candidate_xid END,
                 moved_at = now();
         END IF;
         RETURN folded;
@@ -427,11 +448,24 @@ CREATE FUNCTION pgqueuer.fold_counts(most bigint) RETURNS bigint
 -- Counts the unfinished jobs, which reads all of them, and mends the counts where they are wrong: after rows
 -- were deleted by hand. Others need not stop meanwhile. Returns how many kinds were wrong.
 CREATE FUNCTION pgqueuer.recount() RETURNS bigint
-    LANGUAGE sql
+    LANGUAGE plpgsql
     AS $$
-        WITH mended AS (
-            INSERT INTO pgqueuer.counts (kind, available, scheduled, held)
-            SELECT kind, sum(available), sum(scheduled), sum(held)
+    DECLARE
+        wrong  record;
+        mended bigint := 0;
+    BEGIN
+        -- Two that found the same would both add it.
+        PERFORM pg_advisory_xact_lock(
+            hashtextextended('pgqueuer recount', 'pgqueuer.counts'::regclass::oid::bigint)
+        );
+        -- Sorted, so that all is read before the first row is written: a transaction that writes keeps the
+        -- marks of lanes and counts where they are.
+        FOR wrong IN
+            SELECT
+                kind,
+                sum(available) AS available,
+                sum(scheduled) AS scheduled,
+                sum(held) AS held
             FROM (
                 SELECT
                     kind,
@@ -445,12 +479,18 @@ CREATE FUNCTION pgqueuer.recount() RETURNS bigint
                 FROM pgqueuer.counts
                 WHERE id > (SELECT low FROM pgqueuer.counts_mark)
             ) AS it
-            WHERE pg_current_xact_id() IS NOT NULL
             GROUP BY kind
             HAVING (sum(available), sum(scheduled), sum(held)) <> (0, 0, 0)
-            RETURNING 1
-        )
-        SELECT count(*) FROM mended
+            ORDER BY count(*)
+        LOOP
+            -- Before the row has an id: see pgqueuer.fold_counts.
+            PERFORM pg_current_xact_id();
+            INSERT INTO pgqueuer.counts (kind, available, scheduled, held)
+            VALUES (wrong.kind, wrong.available, wrong.scheduled, wrong.held);
+            mended := mended + 1;
+        END LOOP;
+        RETURN mended;
+    END
     $$;
 
 COMMENT ON FUNCTION pgqueuer.recount IS

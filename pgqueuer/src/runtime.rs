@@ -212,7 +212,7 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
     let ahead = Ahead::default();
     let said = Said::default();
     let _noting = spawn(&stop, said.clone().write(Arc::clone(&store)));
-    let _reporting = spawn(
+    let reporting = spawn(
         &stop,
         reports::run(Arc::clone(&store), sessions.clone(), config.concurrency),
     );
@@ -288,6 +288,8 @@ async fn run_in_span(worker: Worker, mode: Mode, stop: Stop) -> Result<Report> {
     let _ = settling.await;
     settled_all.cancel();
     end_of(counting, &stop).await;
+    // A session that is closed takes no reports.
+    drop(reporting);
     sessions.close().await;
     end_of(renewal, &stop).await;
     let report = settler.report();

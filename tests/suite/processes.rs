@@ -168,11 +168,8 @@ async fn four_workers_run_100_000_jobs_once_each() {
         100_000
     );
     assert_eq!(stage.number("SELECT count(*) FROM pgqueuer.jobs").await, 0);
-    let sessions = "SELECT count(DISTINCT session) FROM pgqueuer.minutes";
-    assert!(
-        stage.number(sessions).await > 1,
-        "one worker did everything"
-    );
+    let shards = "SELECT count(DISTINCT shard) FROM pgqueuer.minutes";
+    assert!(stage.number(shards).await > 1, "one worker did everything");
 }
 
 /// What read its log has died: `my-worker 2>&1 | tee log`, say.

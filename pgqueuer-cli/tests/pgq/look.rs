@@ -217,7 +217,8 @@ async fn what_does_not_go_on_is_listed_with_the_reason() {
     database.enqueue(&["cleanup", "--priority=9"]);
     database
         .execute(
-            "UPDATE pgqueuer.jobs SET run_at = now() - interval '600.5 s';
+            "UPDATE pgqueuer.jobs
+             SET enqueued_at = now() - interval '600.5 s', run_at = now() - interval '600.5 s';
              UPDATE pgqueuer.jobs SET claimed_by = 99, claimed_at = now() - interval '30.5 s'
              WHERE priority = 9;
              INSERT INTO pgqueuer.sessions (worker, expires_at) VALUES ('dead', now() - interval '60.5 s')",

@@ -208,6 +208,9 @@ async fn statements_for_vacuuming_are_printed_for_the_schema() {
             toast.autovacuum_vacuum_cost_delay,
             toast.vacuum_truncate
         );
+        ALTER TABLE "odd Schema".counts RESET (
+            autovacuum_vacuum_cost_delay
+        );
         ALTER TABLE "odd Schema".unique_keys RESET (
             autovacuum_vacuum_scale_factor,
             autovacuum_vacuum_threshold,

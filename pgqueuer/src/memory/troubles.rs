@@ -81,7 +81,7 @@ impl Memory {
             (_, Live::Held) => return None,
             (_, Live::Scheduled) => (Stale::Overdue, job.run_at, waits),
             (Some(since), _) if job.claimed_by.is_some() => (Stale::Running, since, runs),
-            _ => (Stale::Waiting, job.run_at, waits),
+            _ => (Stale::Waiting, job.run_at.max(job.enqueued_at), waits),
         };
         (is_lost || since < now - patience).then(|| StaleRecord {
             what,

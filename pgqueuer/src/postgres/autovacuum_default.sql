@@ -12,6 +12,9 @@ ALTER TABLE pgqueuer.jobs RESET (
     toast.autovacuum_vacuum_cost_delay,
     toast.vacuum_truncate
 );
+ALTER TABLE pgqueuer.counts RESET (
+    autovacuum_vacuum_cost_delay
+);
 ALTER TABLE pgqueuer.unique_keys RESET (
     autovacuum_vacuum_scale_factor,
     autovacuum_vacuum_threshold,

@@ -14,6 +14,9 @@ ALTER TABLE pgqueuer.jobs SET (
     toast.autovacuum_vacuum_cost_delay = 0,
     toast.vacuum_truncate = off
 );
+ALTER TABLE pgqueuer.counts SET (
+    autovacuum_vacuum_cost_delay = 0
+);
 ALTER TABLE pgqueuer.unique_keys SET (
     autovacuum_vacuum_scale_factor = 0.01,
     autovacuum_vacuum_threshold = 1000,

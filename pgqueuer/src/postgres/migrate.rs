@@ -36,7 +36,11 @@ const OBJECTS: &[(&str, &str)] = &[
     ("r", "lanes"),
     ("p", "history"),
     ("r", "history_default"),
+    ("r", "counts"),
+    ("r", "counts_mark"),
+    ("r", "reports"),
     ("r", "minutes"),
+    ("r", "totals"),
     ("r", "kinds"),
     ("r", "schedules"),
     ("S", "positions"),
@@ -47,6 +51,7 @@ const OBJECTS: &[(&str, &str)] = &[
     ("i", "lanes_idx"),
     ("I", "history_job_idx"),
     ("i", "history_default_expires_idx"),
+    ("i", "counts_pkey"),
     ("i", "minutes_pkey"),
 ];
 

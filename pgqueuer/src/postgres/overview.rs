@@ -1,5 +1,7 @@
 //! What a queue is doing: a few statements that read aggregates, over one connection.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use sqlx::{Row as _, postgres::PgRow, types::Json};
@@ -14,7 +16,9 @@ use super::{
 };
 use crate::{
     error::Result,
-    store::{CHARTED, Front, KindTotal, Overview, Parts, RECENT, SessionId, WorkerReport},
+    store::{
+        CHARTED, Front, KindTotal, Measures, Overview, Parts, RECENT, SessionId, WorkerReport,
+    },
 };
 
 pub(super) async fn overview(store: &PostgresStore) -> Result<Overview> {
@@ -77,7 +81,7 @@ pub(super) async fn list_totals(
 ) -> Result<Vec<KindTotal>> {
     let failed = failed_to("read the totals");
     let mut lent = pool.lend().await.map_err(&failed)?;
-    let totals = statements
+    let rows = statements
         .list_totals
         .query(lent.route())
         .try_map(|it| row::measures(&it))
@@ -85,6 +89,10 @@ pub(super) async fn list_totals(
         .await
         .map_err(&failed)?;
     lent.give_back().await.map_err(&failed)?;
+    let mut totals: BTreeMap<String, Measures> = BTreeMap::new();
+    for (kind, measures) in rows {
+        totals.entry(kind).or_default().add(&measures);
+    }
     let total = |(kind, measures)| KindTotal::new(kind, measures);
     Ok(totals.into_iter().map(total).collect())
 }

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::time::Instant;
 use tracing::warn;
 
 use super::{SHORT_CALL, in_time, session::Sessions, spread};
@@ -13,10 +14,14 @@ use crate::{
 /// How often: so that what is shown is right within seconds.
 const REPORT_EVERY: Duration = Duration::from_secs(2);
 
+/// How often, if nothing has changed: a standby that was promoted may not have the last one.
+const REPEAT_EVERY: Duration = Duration::from_secs(30);
+
 /// Says how much it runs, when that has changed. Runs until it is aborted.
 pub(super) async fn run(store: Arc<dyn Store>, sessions: Sessions, concurrency: usize) {
     let concurrency = u32::try_from(concurrency).unwrap_or(u32::MAX);
     let mut said = None;
+    let mut said_at = Instant::now();
     loop {
         let session = sessions.current();
         let report = WorkerReport {
@@ -25,9 +30,9 @@ pub(super) async fn run(store: Arc<dyn Store>, sessions: Sessions, concurrency: 
             fronts: session.fronts.list(),
         };
         let is_news = said.as_ref() != Some(&(session.id, report.clone()));
-        if is_news {
+        if is_news || said_at.elapsed() > REPEAT_EVERY {
             match in_time(SHORT_CALL, store.report(session.id, &report)).await {
-                Ok(()) => said = Some((session.id, report)),
+                Ok(()) => (said, said_at) = (Some((session.id, report)), Instant::now()),
                 Err(error) => {
                     warn!(error = %Chain(&error), "failed to report what the worker does");
                 }

@@ -44,6 +44,8 @@ const REQUEUE_AT_LEAST_EVERY: Duration = Duration::from_secs(600);
 /// How often the counts are folded, if there is anything to fold; and how much at a time.
 const FOLD_EVERY: Duration = Duration::from_secs(1);
 const FOLD: u32 = 20_000;
+/// How often in a row: where there are that many kinds, there is always more.
+const MOST_FOLDS: usize = 100;
 /// The shortest time between two looks for due jobs, however often the bell rings.
 const BETWEEN_PROMOTIONS: Duration = Duration::from_millis(10);
 /// The shortest wait for a job that is about to be due.
@@ -147,7 +149,11 @@ where
 }
 
 async fn fold(store: &dyn Store) -> Result<()> {
-    while in_time(LONGEST_CALL, store.fold_counts(FOLD)).await? == u64::from(FOLD) {}
+    for _ in 0..MOST_FOLDS {
+        if in_time(LONGEST_CALL, store.fold_counts(FOLD)).await? < u64::from(FOLD) {
+            break;
+        }
+    }
     Ok(())
 }
 

@@ -214,9 +214,9 @@ impl Parts {
         let into_minute = (at - minute).to_std().unwrap_or_default();
         let minute_long = Duration::from_secs(60);
         for kind in kinds.values_mut() {
-            // A worker says what it runs a little later than the counts do.
-            let all = kind.counts.available.max(kind.counts.running);
-            kind.counts.available = all - kind.counts.running;
+            // A worker says what it runs a little later than the counts do, which have all there is.
+            kind.counts.running = kind.counts.running.min(kind.counts.available);
+            kind.counts.available -= kind.counts.running;
             if kind.counts.available == 0 {
                 kind.oldest = None;
             }

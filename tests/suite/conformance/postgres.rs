@@ -3,6 +3,7 @@
 mod claim_plan;
 mod counts;
 mod enqueue_function;
+mod fronts;
 mod gathering;
 mod history_days;
 mod marks;

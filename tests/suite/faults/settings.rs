@@ -66,6 +66,44 @@ async fn short_limits_of_time_do_not_hold_for_a_worker() {
     assert!(ended < 5, "{ended} transactions were rolled back");
 }
 
+/// As others set it up who replicate a whole database: then nothing can be deleted from a table without a key.
+#[tokio::test(flavor = "multi_thread")]
+async fn all_tables_can_be_published() {
+    let mut stage = Stage::set().await;
+    stage
+        .execute("CREATE PUBLICATION everything FOR ALL TABLES")
+        .await;
+    let many = "INSERT INTO pgqueuer.counts (kind, available)
+                SELECT 'mail', n % 2 * 2 - 1 FROM generate_series(1, 1000) AS n";
+    stage.execute(many).await;
+    let expired = "INSERT INTO pgqueuer.history_default
+                       (job_id, enqueued_at, expires_at, ending, attempt, priority, kind)
+                   VALUES (1, now(), now() - interval '1 day', 'completed', 1, 0, 'mail')";
+    stage.execute(expired).await;
+    stage.enqueue(100).await;
+    let worker = stage.start_worker();
+
+    stage.all_done_once().await;
+
+    for (what, query) in [
+        (
+            "it is folded",
+            "SELECT (count(*) < 1000)::int::bigint FROM pgqueuer.counts",
+        ),
+        (
+            "it is pruned",
+            "SELECT (count(*) = 0)::int::bigint FROM pgqueuer.history_default",
+        ),
+    ] {
+        until(what, async || stage.number(query).await == 1).await;
+    }
+    // As a worker does that moves their marks.
+    stage
+        .execute("UPDATE pgqueuer.lanes SET low_water = 0")
+        .await;
+    worker.stop().await;
+}
+
 /// Whoever changes the table may hold it for an hour. Each try that the worker gives up, and
 /// the server does not, is a connection more, until there are no more to be had.
 #[tokio::test(flavor = "multi_thread")]

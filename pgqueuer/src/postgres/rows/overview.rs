@@ -10,7 +10,7 @@ use crate::{
 };
 
 pub(in crate::postgres) fn backlog(row: &PgRow) -> sqlx::Result<Backlog> {
-    // While a transaction that counts is under way beside one that is seen, less than nothing.
+    // Less than nothing only if jobs were inserted by hand, and have ended since.
     let count = |column| {
         let count: i64 = row.try_get(column)?;
         Ok::<u64, sqlx::Error>(u64::try_from(count).unwrap_or(0))

@@ -5,14 +5,15 @@
 -- $9 snoozed bigint[], $10 wait_seconds float8[], $11 run_seconds float8[],
 -- $12 max_run_seconds float8[], $13 waits text[] (each a bigint[]), $14 runs text[] (each a bigint[])
 --
--- The worker says how long ago it was, and the clock of the database says when. Summed first,
+-- The worker says how long ago it was, and the clock of the database says when. Workers share sixteen rows
+-- for each kind: few to be read, and many enough for them not to wait for each other often. Summed first,
 -- since one statement cannot add to a row twice, and ordered, so that two cannot deadlock. No
 -- index changes when a row is added to.
 WITH done AS MATERIALIZED (
     SELECT
         date_trunc('minute', now() - make_interval(secs => ago), 'UTC') AS minute,
         kind COLLATE "C" AS kind,
-        session,
+        (session % 16)::smallint AS shard,
         completed,
         retried,
         held,
@@ -31,14 +32,14 @@ WITH done AS MATERIALIZED (
     ) AS done (ago, kind, session, completed, retried, held, discarded, cancelled, snoozed,
                wait_seconds, run_seconds, max_run_seconds, waits, runs)
 ),
+-- Run last, since it is what workers wait for most.
 added AS (
-    INSERT INTO pgqueuer.minutes AS known
-        (minute, kind, session, completed, retried, held, discarded, cancelled, snoozed,
+    INSERT INTO pgqueuer.totals AS known
+        (kind, shard, completed, retried, held, discarded, cancelled, snoozed,
          wait_seconds, run_seconds, max_run_seconds, waits, runs)
     SELECT
-        minute,
         kind,
-        session,
+        shard,
         sum(completed),
         sum(retried),
         sum(held),
@@ -51,9 +52,9 @@ added AS (
         pgqueuer.sum_counts(waits),
         pgqueuer.sum_counts(runs)
     FROM done
-    GROUP BY minute, kind, session
-    ORDER BY minute, kind, session
-    ON CONFLICT (minute, kind, session) DO UPDATE
+    GROUP BY kind, shard
+    ORDER BY kind, shard
+    ON CONFLICT (kind, shard) DO UPDATE
     SET completed = known.completed + excluded.completed,
         retried = known.retried + excluded.retried,
         held = known.held + excluded.held,
@@ -66,11 +67,13 @@ added AS (
         waits = pgqueuer.add_counts(known.waits, excluded.waits),
         runs = pgqueuer.add_counts(known.runs, excluded.runs)
 )
-INSERT INTO pgqueuer.totals AS known
-    (kind, completed, retried, held, discarded, cancelled, snoozed,
+INSERT INTO pgqueuer.minutes AS known
+    (minute, kind, shard, completed, retried, held, discarded, cancelled, snoozed,
      wait_seconds, run_seconds, max_run_seconds, waits, runs)
 SELECT
+    minute,
     kind,
+    shard,
     sum(completed),
     sum(retried),
     sum(held),
@@ -83,9 +86,9 @@ SELECT
     pgqueuer.sum_counts(waits),
     pgqueuer.sum_counts(runs)
 FROM done
-GROUP BY kind
-ORDER BY kind
-ON CONFLICT (kind) DO UPDATE
+GROUP BY minute, kind, shard
+ORDER BY minute, kind, shard
+ON CONFLICT (minute, kind, shard) DO UPDATE
 SET completed = known.completed + excluded.completed,
     retried = known.retried + excluded.retried,
     held = known.held + excluded.held,

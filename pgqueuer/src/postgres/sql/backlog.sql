@@ -1,7 +1,8 @@
 -- What waits, of each kind that is known or has unfinished jobs: how many by the counts, and since when.
 -- No parameters.
 --
--- Reads no more of the jobs than the head of each line that rests, from its low-water mark on.
+-- Reads no more of the jobs than the head of each line that rests, from its low-water mark on. (A line under a
+-- limit for each key has no mark, for its jobs are taken from anywhere: it is read from its front.)
 WITH counted AS MATERIALIZED (
     SELECT
         kind,
@@ -17,6 +18,7 @@ WITH counted AS MATERIALIZED (
 fronts AS MATERIALIZED (
     SELECT front.kind, front.priority, max(front.due_at) AS due_at
     FROM pgqueuer.reports AS report
+    JOIN pgqueuer.sessions AS session ON session.id = report.session AND session.expires_at > now()
     CROSS JOIN jsonb_to_recordset(report.fronts) AS front (kind text, priority smallint, due_at timestamptz)
     GROUP BY front.kind, front.priority
 ),

@@ -2,7 +2,7 @@
 --
 -- $1 last float8 (seconds)
 --
--- By session, since the lists are added faster where they are shown.
+-- Some rows of each minute, since the lists are added faster where they are shown.
 SELECT
     kind,
     completed,

@@ -9,7 +9,7 @@ WITH front AS MATERIALIZED (
     SELECT job.*
     FROM (SELECT DISTINCT kind, priority FROM pgqueuer.lanes) AS lane
     CROSS JOIN LATERAL (
-        SELECT id, kind, coalesce(run_at, enqueued_at) AS due_at, claimed_by, claimed_at
+        SELECT id, kind, greatest(run_at, enqueued_at) AS due_at, claimed_by, claimed_at
         FROM pgqueuer.jobs
         WHERE kind = lane.kind
           AND priority = lane.priority

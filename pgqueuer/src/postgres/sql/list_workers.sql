@@ -1,4 +1,5 @@
--- The workers whose sessions last, the oldest first. No parameters.
+-- The workers, the oldest first; also those whose lease has run out, until others have ended their sessions.
+-- No parameters.
 SELECT
     session.id,
     session.worker,

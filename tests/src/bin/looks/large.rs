@@ -34,8 +34,8 @@ const FILL: &str = "
         'kind_' || n % 10
     FROM generate_series(1, 10 * {jobs}) AS n;
     INSERT INTO pgqueuer.minutes
-    SELECT date_trunc('minute', now()) - make_interval(mins => m), s, 1000, 1, 0, 0, 0, 0, 100, 100, 1,
-        array_fill(50, ARRAY[20]), array_fill(50, ARRAY[20]), 'kind_' || k
+    SELECT date_trunc('minute', now()) - make_interval(mins => m), 1000, 1, 0, 0, 0, 0, 100, 100, 1,
+        array_fill(50, ARRAY[20]), array_fill(50, ARRAY[20]), s, 'kind_' || k
     FROM generate_series(0, 7 * 24 * 60) AS m, generate_series(1, 4) AS s, generate_series(0, 9) AS k;
     SELECT pgqueuer.recount();
     ANALYZE;

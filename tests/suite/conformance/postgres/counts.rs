@@ -2,32 +2,31 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
 use futures_util::future::join_all;
 use pgqueuer::{
     Counts, JobFilter, OnConflict, Unique, UniqueFor,
-    prelude::*,
-    store::{Front, JobToEnqueue, RunAt, WorkerReport},
+    store::{JobToEnqueue, RunAt},
 };
 use sqlx::Executor as _;
 
 use super::{super::postgres_only, history_days::with_role};
 use crate::{
     backend::Database,
-    support::{LONG, enqueue, enqueue_many, eventually, job, open_session},
+    support::{LONG, enqueue, enqueue_many, job},
 };
 
 postgres_only! {
     on_postgres:
     are_folded_when_there_are_many,
+    are_folded_when_that_spares_many,
+    are_not_folded_by_who_has_written,
+    have_a_mark_that_moves_on_another_server,
     are_right_while_many_fold_and_count_at_once,
     wait_for_a_transaction_that_is_slow_to_commit,
     are_not_read_where_they_were_folded,
     are_mended_after_jobs_were_deleted_by_hand,
+    are_mended_once_by_two,
     are_those_of_what_was_committed,
-    take_the_oldest_of_a_busy_line_from_who_claims,
-    take_the_oldest_of_other_lines_from_their_heads,
-    are_told_how_far_a_busy_worker_is,
 }
 
 postgres_only! {
@@ -91,6 +90,56 @@ async fn are_folded_when_there_are_many(database: &Database) {
     write_rows(database, 1000).await;
     assert_eq!(database.store().fold_counts(700).await.unwrap(), 700);
     assert_eq!(available(database).await, 4);
+}
+
+async fn are_folded_when_that_spares_many(database: &Database) {
+    let write = database.sql(
+        "INSERT INTO pgqueuer.counts (kind, available) SELECT 'kind ' || n, 1 FROM generate_series(1, 600) AS n",
+    );
+    let take_back = database
+        .sql("INSERT INTO pgqueuer.counts (kind, available) SELECT kind, -1 FROM pgqueuer.counts");
+    let pool = database.pool();
+    sqlx::raw_sql(write).execute(pool).await.unwrap();
+    assert_eq!(fold(database).await, 0);
+    write_rows(database, 502).await;
+    assert_eq!(fold(database).await, 1102);
+    assert_eq!(
+        (rows(database).await, available(database).await),
+        (600, 600)
+    );
+
+    sqlx::raw_sql(take_back).execute(pool).await.unwrap();
+    // As many as the limit, which does not keep them from being folded.
+    assert_eq!(database.store().fold_counts(600).await.unwrap(), 600);
+    assert_eq!(available(database).await, 0);
+}
+
+async fn are_not_folded_by_who_has_written(database: &Database) {
+    write_rows(database, 1000).await;
+    let mut writer = database.pool().begin().await.unwrap();
+    let write = database.sql("SELECT pgqueuer.enqueue('mail')");
+    writer.execute(sqlx::raw_sql(write)).await.unwrap();
+    let fold_it = database.sql("SELECT pgqueuer.fold_counts(20000)");
+    let folded: i64 = sqlx::query_scalar(fold_it)
+        .fetch_one(&mut *writer)
+        .await
+        .unwrap();
+    writer.commit().await.unwrap();
+
+    assert_eq!(folded, 0);
+    assert_eq!(fold(database).await, 1001);
+}
+
+/// To which it came with a dump: there, transactions are counted anew.
+async fn have_a_mark_that_moves_on_another_server(database: &Database) {
+    let restore =
+        database.sql("UPDATE pgqueuer.counts_mark SET candidate_xid = '9000000000000000000'");
+    sqlx::raw_sql(restore)
+        .execute(database.pool())
+        .await
+        .unwrap();
+
+    are_not_read_where_they_were_folded(database).await;
 }
 
 async fn are_right_while_many_fold_and_count_at_once(database: &Database) {
@@ -164,6 +213,31 @@ async fn are_mended_after_jobs_were_deleted_by_hand(database: &Database) {
     assert_eq!(database.pgq.recount().await.unwrap(), 0);
 }
 
+async fn are_mended_once_by_two(database: &Database) {
+    enqueue_many(database.store(), &job("mail"), 2).await;
+    let delete = database.sql("DELETE FROM pgqueuer.jobs");
+    sqlx::raw_sql(delete)
+        .execute(database.pool())
+        .await
+        .unwrap();
+    let mut first = database.pool().begin().await.unwrap();
+    let recount = database.sql("SELECT pgqueuer.recount()");
+    let mended: i64 = sqlx::query_scalar(recount)
+        .fetch_one(&mut *first)
+        .await
+        .unwrap();
+    assert_eq!(mended, 1);
+
+    let second = database.pgq.recount();
+    let commit = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        first.commit().await.unwrap();
+    };
+    let (second, ()) = tokio::join!(second, commit);
+
+    assert_eq!((second.unwrap(), available(database).await), (0, 0));
+}
+
 async fn are_those_of_what_was_committed(database: &Database) {
     let mut undone = database.pool().begin().await.unwrap();
     let enqueue = database.sql("SELECT pgqueuer.enqueue('mail')");
@@ -197,9 +271,13 @@ async fn are_shown_to_a_role_that_only_looks(database: &Database) {
         );
         assert!(pgq.get_job(id).await.unwrap().is_some());
         assert!(pgq.cancel(&JobFilter::all(), "").await.is_err());
+        // It may count, and not mend.
+        assert_eq!(pgq.recount().await.unwrap(), 0);
+        write_rows(database, 1).await;
         assert!(pgq.recount().await.is_err());
     })
     .await;
+    assert_eq!(database.pgq.recount().await.unwrap(), 1);
 }
 
 async fn are_written_by_a_role_that_only_enqueues(database: &Database) {
@@ -240,88 +318,4 @@ async fn are_written_by_a_role_that_only_enqueues(database: &Database) {
 
     let mail = &database.pgq.overview().await.unwrap().kinds[0];
     assert_eq!((mail.counts.available, mail.counts.scheduled), (5, 1));
-}
-
-const AGO: Duration = Duration::from_secs(60);
-
-/// A worker that takes jobs from the line of `mail` says that the last one was due a minute ago.
-async fn report_front(database: &Database, running: u64) {
-    let session = open_session(database.store()).await;
-    let front = Front {
-        kind: "mail".to_owned(),
-        priority: 0,
-        due_ago: AGO,
-    };
-    let report = WorkerReport {
-        concurrency: 10,
-        running: [("mail".to_owned(), running)].into(),
-        fronts: vec![front],
-    };
-    database.store().report(session, &report).await.unwrap();
-}
-
-async fn oldest(database: &Database) -> Option<TimeDelta> {
-    let overview = database.pgq.overview().await.unwrap();
-    overview.kinds[0].oldest.map(|it| overview.at - it)
-}
-
-async fn take_the_oldest_of_a_busy_line_from_who_claims(database: &Database) {
-    enqueue_many(database.store(), &job("mail"), 3).await;
-    report_front(database, 1).await;
-
-    let age = oldest(database).await.unwrap();
-
-    let expected = TimeDelta::from_std(AGO).unwrap();
-    assert!(age >= expected && age < expected * 2, "{age}");
-    // All run: none waits.
-    report_front(database, 2).await;
-    assert_eq!(oldest(database).await, None);
-}
-
-async fn take_the_oldest_of_other_lines_from_their_heads(database: &Database) {
-    let urgent = JobToEnqueue {
-        priority: 7,
-        ..job("mail")
-    };
-    enqueue(database.store(), job("mail")).await;
-    enqueue(database.store(), urgent).await;
-    let earlier =
-        "UPDATE pgqueuer.jobs SET enqueued_at = now() - interval '1 h' WHERE priority = 7";
-    let earlier = sqlx::raw_sql(database.sql(earlier));
-    earlier.execute(database.pool()).await.unwrap();
-    report_front(database, 0).await;
-
-    let age = oldest(database).await.unwrap();
-
-    assert!(age >= TimeDelta::from_std(LONG).unwrap(), "{age}");
-}
-
-#[job]
-async fn linger() {
-    std::future::pending::<()>().await;
-}
-
-async fn are_told_how_far_a_busy_worker_is(database: &Database) {
-    Linger::enqueue_many(&database.pgq, (0..3).map(|_| Linger {}))
-        .await
-        .unwrap();
-    let worker = database.pgq.worker().only_registered().register::<Linger>();
-    let worker = worker.concurrency(1).build().unwrap();
-    let working = tokio::spawn(worker.run_until(std::future::pending()));
-
-    let told = "SELECT fronts -> 0 ->> 'kind' FROM pgqueuer.reports";
-    let kind = eventually("it tells", async || {
-        let told: Option<Option<String>> = sqlx::query_scalar(database.sql(told))
-            .fetch_optional(database.pool())
-            .await
-            .unwrap();
-        told.flatten()
-    })
-    .await;
-
-    assert_eq!(kind, "linger");
-    let linger = &database.pgq.overview().await.unwrap().kinds[0];
-    assert_eq!((linger.counts.available, linger.counts.running), (2, 1));
-    assert!(linger.oldest.is_some());
-    working.abort();
 }

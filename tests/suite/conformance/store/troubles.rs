@@ -152,6 +152,13 @@ async fn lists_nothing_when_all_is_well(store: &dyn Store) {
     held_job(store, session, "report").await;
     scheduled_job(store).await;
     enqueue(store, job("mail")).await;
+    // Due since it was enqueued, whatever it says.
+    let long_ago = store.now().await.unwrap() - 2 * LONG;
+    let made_up = JobToEnqueue {
+        run_at: RunAt::At(long_ago),
+        ..job("mail")
+    };
+    enqueue(store, made_up).await;
 
     assert_eq!(stale(store, LONG, LONG).await, []);
 }
