@@ -454,7 +454,8 @@ CREATE FUNCTION pgqueuer.recount() RETURNS bigint
         wrong  record;
         mended bigint := 0;
     BEGIN
-        -- Two that found the same would both add it.
+        -- Two that found the same would both add it. (Under READ COMMITTED, where the second one sees what the
+        -- first one has done.)
         PERFORM pg_advisory_xact_lock(
             hashtextextended('pgqueuer recount', 'pgqueuer.counts'::regclass::oid::bigint)
         );

@@ -41,7 +41,7 @@ impl<'a> Output<'a> {
     /// Writes JSON, whatever the format.
     pub(crate) fn json<T: Serialize>(&mut self, value: &T) -> Result<(), Failure> {
         let json = serde_json::to_string_pretty(value).map_err(io::Error::other)?;
-        self.text(&json)
+        self.text(&escaped(&json))
     }
 
     /// Writes one of many results that come one by one: a line each, in JSON as well. `false` if nobody
@@ -56,7 +56,7 @@ impl<'a> Output<'a> {
     /// The same, JSON whatever the format.
     pub(crate) fn json_line<T: Serialize>(&mut self, value: &T) -> Result<bool, Failure> {
         let json = serde_json::to_string(value).map_err(io::Error::other)?;
-        self.write(&json)
+        self.write(&escaped(&json))
     }
 
     /// Writes text as it is, whatever the format, and ends its last line.
@@ -76,8 +76,17 @@ impl<'a> Output<'a> {
 }
 
 /// What jobs say of themselves (failures, notes, headers) may be made to move the cursor, or to set the title of
-/// the window: whatever a terminal would obey is shown instead. In JSON it is escaped anyway.
+/// the window: whatever a terminal would obey is shown instead.
 fn visible(text: &str) -> Cow<'_, str> {
+    replace_controls(text, |it| it.escape_default().to_string())
+}
+
+/// The same in JSON, where what comes after ASCII is left, and can only be within strings.
+fn escaped(json: &str) -> Cow<'_, str> {
+    replace_controls(json, |it| format!("\\u{:04x}", u32::from(it)))
+}
+
+fn replace_controls(text: &str, by: impl Fn(char) -> String) -> Cow<'_, str> {
     let is_obeyed = |it: char| it.is_control() && !matches!(it, '\n' | '\t');
     if !text.contains(is_obeyed) {
         return Cow::Borrowed(text);
@@ -85,7 +94,7 @@ fn visible(text: &str) -> Cow<'_, str> {
     let mut shown = String::with_capacity(text.len());
     for it in text.chars() {
         if is_obeyed(it) {
-            shown.extend(it.escape_default());
+            shown += &by(it);
         } else {
             shown.push(it);
         }
@@ -110,5 +119,7 @@ mod tests {
             "a\\u{1b}]0;b\\u{7}\\rc\\u{9b}\n\td"
         );
         assert!(matches!(visible("größer\n"), Cow::Borrowed(_)));
+        let json = serde_json::to_string("\x1b\x7f\u{9b}").unwrap();
+        assert_eq!(escaped(&json), r#""\u001b\u007f\u009b""#);
     }
 }

@@ -47,6 +47,7 @@ use tracing::warn;
 use crate::{
     error::{Chain, Error, ErrorKind, Result},
     handle::PgQueuer,
+    runtime::in_time,
 };
 use queue::Queue;
 use set::Set;
@@ -57,6 +58,9 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// How long a scrape waits for the database: Prometheus waits for ten seconds, and what the process
 /// knows by itself must get there.
 const LONGEST_READ: Duration = Duration::from_secs(3);
+
+/// How long a read goes on that nobody waits for: from a host that has fallen silent nothing comes.
+const GIVEN_UP: Duration = Duration::from_secs(60);
 
 /// For so long, one read of the database does for all who ask.
 const FRESH: Duration = Duration::from_secs(1);
@@ -88,6 +92,21 @@ pub struct Metrics {
 
 /// What was read, and when.
 type Read = (Instant, Arc<Queue>);
+
+/// Waits until the queue is closed, which waits for its connections.
+async fn closed(pgq: &PgQueuer) {
+    match pgq.pool() {
+        Some(pool) => pool.close_event().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn ended() -> Error {
+    Error::new(
+        ErrorKind::Database,
+        "the queue was closed while it was read",
+    )
+}
 
 impl Metrics {
     /// Of this queue, and of the workers that were built on this handle or a clone of it.
@@ -153,15 +172,19 @@ impl Metrics {
         // A task, which goes on when a scrape has waited for long enough: the statement does so, too, as
         // long as somebody locks its table, and each scrape would leave another connection to it.
         let reading = tokio::spawn(async move {
-            let queue = Arc::new(Queue {
-                overview: pgq.overview().await?,
-                totals: pgq.list_totals().await?,
-            });
+            let reading = async {
+                Ok(Queue {
+                    overview: pgq.overview().await?,
+                    totals: pgq.list_totals().await?,
+                })
+            };
+            let queue = tokio::select! {
+                queue = in_time(GIVEN_UP, reading) => Arc::new(queue?),
+                () = closed(&pgq) => return Err(ended()),
+            };
             *last = Some((Instant::now(), Arc::clone(&queue)));
             Ok(queue)
         });
-        reading.await.map_err(|ended| {
-            Error::new(ErrorKind::Database, "the read was ended before its answer").because(ended)
-        })?
+        reading.await.map_err(|error| ended().because(error))?
     }
 }

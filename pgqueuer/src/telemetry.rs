@@ -69,7 +69,8 @@ pub(crate) fn record_enqueued<T>(
             let count = count.filter(|it| *it != 1).map(number);
             span.record("messaging.batch.message_count", count);
         }
-        Err(error) => record_failure(span, error.kind().name()),
+        // Sentry asks for the current span.
+        Err(error) => span.in_scope(|| record_failure(span, error.kind().name())),
     }
 }
 

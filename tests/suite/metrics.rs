@@ -243,6 +243,23 @@ async fn scrapes_of_a_table_that_is_locked_take_one_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_scrape_of_a_table_that_is_locked_does_not_hold_up_the_end() {
+    backend::on_postgres(async |it| {
+        let mut locking = it.pool().begin().await.unwrap();
+        let lock = it.sql("LOCK TABLE pgqueuer.counts IN ACCESS EXCLUSIVE MODE");
+        sqlx::raw_sql(lock).execute(&mut *locking).await.unwrap();
+        let (options, schema) = (it.options.clone(), it.schema.clone());
+        let pgq = PgQueuer::connect_with(options, schema).await.unwrap();
+        let scrape = Scrape::of(&pgq).await;
+        assert_eq!(scrape.value("pgqueuer_up"), 0.0);
+
+        let closed = tokio::time::timeout(Duration::from_secs(30), pgq.close());
+        assert!(closed.await.is_ok());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_of_the_process_is_there_without_the_database() {
     backend::on_postgres(async |it| {
         let (options, schema) = (it.options.clone(), it.schema.clone());

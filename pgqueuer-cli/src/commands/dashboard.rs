@@ -29,6 +29,7 @@ use std::{
     env,
     io::{self, IsTerminal as _},
     ops::RangeInclusive,
+    pin::pin,
     time::Duration,
 };
 
@@ -133,12 +134,18 @@ async fn stream(
     ticks.tick().await;
     while is_read {
         ticks.tick().await;
-        match timeout(READ_LIMIT, pgq.overview()).await {
-            Ok(Ok(overview)) => is_read = output.json_line(&overview)?,
+        let mut reading = pin!(pgq.overview());
+        // It is not given up: its statement would go on, and the next one would be beside it.
+        let read = loop {
+            match timeout(READ_LIMIT, &mut reading).await {
+                Ok(read) => break read,
+                Err(_) => note(NO_ANSWER),
+            }
+        };
+        match read {
+            Ok(overview) => is_read = output.json_line(&overview)?,
             // It may come back, as a database does that fails over.
-            Ok(Err(error)) => note(Failure::from(error).in_a_line()),
-            // And a network that is silent.
-            Err(_) => note(NO_ANSWER),
+            Err(error) => note(Failure::from(error).in_a_line()),
         }
     }
     Ok(())

@@ -87,7 +87,7 @@ async fn newest(pgq: &PgQueuer, filter: &HistoryFilter) -> pgqueuer::Result<Vec<
     }
     if let Some(place) = place {
         note(format!(
-            "there may be more that were discarded: `history --ending discarded --before {place}`"
+            "there may be more that were discarded: see `history --ending discarded --before {place}`, of the same kinds"
         ));
     }
     Ok(jobs)

@@ -9,7 +9,7 @@ use pgqueuer::{
     store::{News, Ring},
 };
 use serde::Serialize;
-use tokio::time::{Instant, interval_at};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use crate::{
     catalog::Catalog,
@@ -52,6 +52,7 @@ pub(super) async fn run(
         watcher = Some(store.await_kinds(None, &args.kinds, LASTS).await?);
     }
     let mut renewal = interval_at(Instant::now() + RENEW_EVERY, RENEW_EVERY);
+    renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut left = args.count.unwrap_or(u64::MAX);
     let mut interrupted = pin!(tokio::signal::ctrl_c());
     // Heard from the first poll on.
@@ -66,10 +67,15 @@ pub(super) async fn run(
             ring = bell.rung() => vec![Said::of_bell(ring)],
             news = herald.heard() => Said::of_herald(news),
             _ = renewal.tick(), if !args.kinds.is_empty() => {
-                // As what listens, it outlives a database that is away.
-                match store.await_kinds(watcher, &args.kinds, LASTS).await {
-                    Ok(renewed) => watcher = Some(renewed),
-                    Err(error) => note(format!("failed to ask for the ends of jobs: {error}")),
+                let renewal = store.await_kinds(watcher, &args.kinds, LASTS);
+                tokio::select! {
+                    // As what listens, it outlives a database that is away.
+                    renewed = timeout(RENEW_EVERY, renewal) => match renewed {
+                        Ok(Ok(renewed)) => watcher = Some(renewed),
+                        Ok(Err(error)) => note(format!("failed to ask for the ends of jobs: {error}")),
+                        Err(_) => note("the database does not answer"),
+                    },
+                    _ = &mut interrupted => return Ok(()),
                 }
                 continue;
             }

@@ -6,6 +6,7 @@ use std::{
     io::{Read as _, Write as _},
     path::PathBuf,
     process::{Child, ChildStdin, Command, Stdio},
+    sync::mpsc,
     thread,
     time::{Duration, Instant},
 };
@@ -49,14 +50,20 @@ impl Terminal {
         let mut script = script.spawn().unwrap();
         let keys = script.stdin.take().unwrap();
         let mut screen = script.stdout.take().unwrap();
-        let mut shown = Vec::new();
-        let mut bytes = [0; 1024];
-        while !String::from_utf8_lossy(&shown).contains("1 kinds") {
-            let count = screen.read(&mut bytes).unwrap();
-            assert!(count > 0, "{}", String::from_utf8_lossy(&shown));
-            shown.extend(&bytes[..count]);
+        let (to, parts) = mpsc::channel();
+        thread::spawn(move || {
+            let mut bytes = [0; 1024];
+            while let Ok(count @ 1..) = screen.read(&mut bytes) {
+                let _ = to.send(bytes[..count].to_vec());
+            }
+        });
+        let mut shown = String::new();
+        while !shown.contains("1 kinds") {
+            let part = parts
+                .recv_timeout(LONG)
+                .unwrap_or_else(|_| panic!("{shown}"));
+            shown += &String::from_utf8_lossy(&part);
         }
-        thread::spawn(move || while screen.read(&mut bytes).is_ok_and(|it| it > 0) {});
         Self { script, keys, code }
     }
 

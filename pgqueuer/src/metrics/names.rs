@@ -121,7 +121,7 @@ families! {
     WORKER_SETTLE_FAILURES: Counter "pgqueuer_worker_settle_failures_total" []
         "Batches of results that could not be written, and were tried again.";
     WORKER_REFUSED_RESULTS: Counter "pgqueuer_worker_refused_results_total" []
-        "Results that the database did not take, since the job was no longer held by this worker; or it had taken them, and its answer was lost.";
+        "Results that the database did not take, since the job was no longer held by this worker.";
     WORKER_LOST_RESULTS: Counter "pgqueuer_worker_lost_results_total" []
         "Results that were not sent, since the lease was lost before, or the worker could not wait for the database.";
     WORKER_GIVEN_BACK: Counter "pgqueuer_worker_given_back_total" []

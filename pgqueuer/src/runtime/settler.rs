@@ -134,6 +134,7 @@ impl Settler {
             wakeups,
             hooks,
             finish: settler.finish.clone(),
+            lease: config.lease,
             batch: config.settle_batch,
             delay: config.settle_delay,
             last_write: None,
@@ -212,6 +213,7 @@ struct Writer {
     wakeups: Wakeups,
     hooks: Hooks,
     finish: CancellationToken,
+    lease: Duration,
     batch: usize,
     delay: Duration,
     last_write: Option<Instant>,
@@ -324,7 +326,7 @@ impl Writer {
         }
     }
 
-    /// Tries until it is done; gives up only when the worker is stopping.
+    /// Tries until it is done; gives up only when the worker is stopping. Returns what was refused.
     async fn settle(
         &self,
         session: SessionId,
@@ -337,6 +339,7 @@ impl Writer {
             tokio::time::sleep(Self::LAST_WORDS).await;
         };
         tokio::pin!(give_up);
+        let mut is_unsure = false;
         loop {
             let began = Instant::now();
             let attempt = in_time(SHORT_CALL, self.store.settle(session, settlements));
@@ -346,12 +349,14 @@ impl Writer {
                         let took = began.elapsed();
                         self.meters
                             .count(|it| it.settles.add(took, settlements.len()));
-                        return Some(refused);
+                        let is_written = is_unsure && !refused.is_empty() && self.lasts(session).await;
+                        return Some(if is_written { Vec::new() } else { refused });
                     }
                     Err(error) => error,
                 },
                 () = &mut give_up => return None,
             };
+            is_unsure = true;
             self.meters.count(|it| it.failed_settles += 1);
             warn!(error = %Chain(&error), jobs = settlements.len(), "failed to write results; trying again");
             tokio::select! {
@@ -359,5 +364,12 @@ impl Writer {
                 () = &mut give_up => return None,
             }
         }
+    }
+
+    /// From a session that lasts nobody takes a job. If one was refused after a try that failed, it was that try
+    /// which wrote its result: only the answer was lost.
+    async fn lasts(&self, session: SessionId) -> bool {
+        let renewed = in_time(SHORT_CALL, self.store.renew_session(session, self.lease));
+        matches!(renewed.await, Ok(true))
     }
 }

@@ -32,6 +32,9 @@ pub(super) const NO_ANSWER: &str = "the database does not answer";
 /// How long nothing at all may come of a read before another is begun: a network may be silent.
 pub(super) const READ_LIMIT: Duration = Duration::from_secs(60);
 
+/// The same for a list on a huge queue, of which an overview has come.
+const LONGEST_READ: Duration = Duration::from_secs(600);
+
 /// So many reads are under way at most: beside the one that counts, one that another page was asked for
 /// before, or that a network has swallowed.
 const READS: usize = 2;
@@ -223,14 +226,14 @@ impl<S: Source> Reader<S> {
         if is_frozen && !last.is_asked {
             return None;
         }
-        if last.has_overview.load(Ordering::Relaxed) {
-            return Some(self.failed("still reading".to_owned(), true));
-        }
-        if last.began.elapsed() > READ_LIMIT {
+        let is_slow = last.has_overview.load(Ordering::Relaxed);
+        let limit = if is_slow { LONGEST_READ } else { READ_LIMIT };
+        if last.began.elapsed() > limit {
             // It may never answer.
             self.last = None;
         }
-        Some(self.failed(NO_ANSWER.to_owned(), false))
+        let said = if is_slow { "still reading" } else { NO_ANSWER };
+        Some(self.failed(said.to_owned(), is_slow))
     }
 
     fn failed(&self, message: String, is_slow: bool) -> News {

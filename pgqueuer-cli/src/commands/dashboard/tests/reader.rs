@@ -1,6 +1,7 @@
 //! How often it is read when that takes long, or does not end.
 
 use std::{
+    convert::Infallible,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -21,11 +22,12 @@ const INTERVAL: Duration = Duration::from_secs(5);
 const SCAN: Duration = Duration::from_secs(40);
 
 /// An empty queue in which jobs are found after a long time, and which is silent at first if it
-/// `swallows`.
+/// `swallows`: from the beginning, or `after_overview`.
 #[derive(Clone)]
 struct Slow {
     pgq: PgQueuer,
     swallows: usize,
+    after_overview: bool,
     reads: Arc<Mutex<Reads>>,
 }
 
@@ -46,7 +48,10 @@ impl Source for Slow {
             reads.begun
         };
         if begun <= self.swallows {
-            std::future::pending::<()>().await;
+            if self.after_overview {
+                has_overview();
+            }
+            match std::future::pending::<Infallible>().await {}
         }
         has_overview();
         if let Wanted::Jobs(_) = wanted {
@@ -65,10 +70,15 @@ struct Running {
 
 impl Running {
     fn start(swallows: usize) -> Self {
+        Self::start_with(swallows, false)
+    }
+
+    fn start_with(swallows: usize, after_overview: bool) -> Self {
         let reads = Arc::default();
         let source = Slow {
             pgq: PgQueuer::in_memory(),
             swallows,
+            after_overview,
             reads: Arc::clone(&reads),
         };
         let (asked, asks) = watch::channel(Asked::default());
@@ -155,6 +165,16 @@ async fn a_read_that_is_swallowed_does_not_end_the_reading() {
     // Nor is it begun again and again.
     let mut running = Running::start(usize::MAX);
     assert_eq!(running.in_an_hour().await, (2, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nor_does_one_that_is_swallowed_after_its_overview() {
+    let mut running = Running::start_with(1, true);
+    let (told, _) = running.told().await;
+    assert!(told.iter().all(|it| it == "still reading"), "{told:?}");
+    let (begun, most) = running.in_an_hour().await;
+    assert!((700..=720).contains(&begun), "{begun}");
+    assert_eq!(most, 2);
 }
 
 /// What is on the screen stays there, also if a read was under way.
