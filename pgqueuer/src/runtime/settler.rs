@@ -349,7 +349,13 @@ impl Writer {
                         let took = began.elapsed();
                         self.meters
                             .count(|it| it.settles.add(took, settlements.len()));
-                        let is_written = is_unsure && !refused.is_empty() && self.lasts(session).await;
+                        if !is_unsure || refused.is_empty() {
+                            return Some(refused);
+                        }
+                        let is_written = tokio::select! {
+                            lasts = self.lasts(session) => lasts,
+                            () = &mut give_up => false,
+                        };
                         return Some(if is_written { Vec::new() } else { refused });
                     }
                     Err(error) => error,
@@ -369,7 +375,13 @@ impl Writer {
     /// From a session that lasts nobody takes a job. If one was refused after a try that failed, it was that try
     /// which wrote its result: only the answer was lost.
     async fn lasts(&self, session: SessionId) -> bool {
-        let renewed = in_time(SHORT_CALL, self.store.renew_session(session, self.lease));
-        matches!(renewed.await, Ok(true))
+        let mut patience = Patience::default();
+        loop {
+            let renewal = self.store.renew_session(session, self.lease);
+            match in_time(SHORT_CALL, renewal).await {
+                Ok(lasts) => return lasts,
+                Err(_) => tokio::time::sleep(patience.next_wait()).await,
+            }
+        }
     }
 }
