@@ -19,12 +19,12 @@ use pgqueuer::{
     prelude::*,
 };
 use prometheus::Registry;
-use sqlx::postgres::PgConnectOptions;
+use sqlx::{Postgres, Transaction, postgres::PgConnectOptions};
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
-    backend,
+    backend::{self, Database},
     scrape::{Scrape, get},
     support::job,
 };
@@ -217,15 +217,20 @@ async fn a_database_that_is_silent_holds_up_no_scrape() {
     assert_eq!(asked.load(Ordering::SeqCst), 1);
 }
 
-/// While somebody alters it, say.
+/// Keeps everybody from the counts, as somebody does who alters them; and another handle of the queue.
+async fn locked(database: &Database) -> (Transaction<'static, Postgres>, PgQueuer) {
+    let mut locking = database.pool().begin().await.unwrap();
+    let lock = database.sql("LOCK TABLE pgqueuer.counts IN ACCESS EXCLUSIVE MODE");
+    sqlx::raw_sql(lock).execute(&mut *locking).await.unwrap();
+    let (options, schema) = (database.options.clone(), database.schema.clone());
+    let pgq = PgQueuer::connect_with(options, schema).await.unwrap();
+    (locking, pgq)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn scrapes_of_a_table_that_is_locked_take_one_connection() {
     backend::on_postgres(async |it| {
-        let mut locking = it.pool().begin().await.unwrap();
-        let lock = it.sql("LOCK TABLE pgqueuer.counts IN ACCESS EXCLUSIVE MODE");
-        sqlx::raw_sql(lock).execute(&mut *locking).await.unwrap();
-        let (options, schema) = (it.options.clone(), it.schema.clone());
-        let pgq = PgQueuer::connect_with(options, schema).await.unwrap();
+        let (locking, pgq) = locked(it).await;
         let metrics = Metrics::new(&pgq);
         let pool = pgq.pool().unwrap();
 
@@ -245,11 +250,7 @@ async fn scrapes_of_a_table_that_is_locked_take_one_connection() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_scrape_of_a_table_that_is_locked_does_not_hold_up_the_end() {
     backend::on_postgres(async |it| {
-        let mut locking = it.pool().begin().await.unwrap();
-        let lock = it.sql("LOCK TABLE pgqueuer.counts IN ACCESS EXCLUSIVE MODE");
-        sqlx::raw_sql(lock).execute(&mut *locking).await.unwrap();
-        let (options, schema) = (it.options.clone(), it.schema.clone());
-        let pgq = PgQueuer::connect_with(options, schema).await.unwrap();
+        let (_locking, pgq) = locked(it).await;
         let scrape = Scrape::of(&pgq).await;
         assert_eq!(scrape.value("pgqueuer_up"), 0.0);
 

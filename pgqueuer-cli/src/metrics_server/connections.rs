@@ -136,7 +136,8 @@ mod tests {
         let (address, _server) = serving(limits).await;
         let mut silent = TcpStream::connect(address).await.unwrap();
         let mut answer = String::new();
-        let end = silent.read_to_string(&mut answer).await;
+        let end = silent.read_to_string(&mut answer);
+        let end = timeout(Duration::from_secs(30), end).await.unwrap();
         let is_cut = |error: std::io::Error| error.kind() == ErrorKind::ConnectionReset;
         assert!(
             end.map_or_else(is_cut, |_| !answer.contains("200")),
